@@ -1,5 +1,6 @@
 """Levels in memory and on demand, and the choice of tiles."""
 
+import cv2
 import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter1d
@@ -135,6 +136,44 @@ def test_tiles_sampled_at_whole_pixels_are_tiles():
         matrix + np.array([[0, 0, 380], [0, 0, 0], [0, 0, 0]])
     )
     assert np.isnan(outside[1]).all()
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_tiles_that_cover_an_image_are_sampled_as_each_alone(turn):
+    level = image_pyramid(camera()[:200, :150])[0]
+    x, y = np.meshgrid(np.arange(-6.0, 150, 20), np.arange(-9.0, 200, 20))
+    origins = np.stack([x.ravel(), y.ravel()], axis=1)
+    matrix = np.array([[1.01 * turn, 0.02, 70], [-0.015, 0.99 * turn, 90], [0, 0, 1]])
+    matrix[:2, 2] -= matrix[:2, :2] @ (70, 90)
+    together = TileSampler(level, origins, 24)(matrix)
+    alone = np.concatenate([TileSampler(level, one[None], 24)(matrix) for one in origins])
+    # OpenCV rounds where the border lies.
+    assert (np.isnan(together) != np.isnan(alone)).mean() < 1e-3
+    assert 0.1 < np.isnan(alone).mean() < 0.6
+    assert np.nanmax(np.abs(together - alone)) < 1e-3
+
+
+@pytest.mark.parametrize("offset", [12, 60_000])
+def test_few_counts_of_16_bits_are_halved_without_rounding_them(offset):
+    rng = np.random.default_rng(3)
+    counts = rng.poisson(4, (64, 80)).astype(np.uint16)
+    level = image_pyramid(counts + np.uint16(offset))[1]
+    expected = cv2.pyrDown(counts.astype(np.float64) + offset)
+    seen = level.whole()[0] * np.float64(level.scale) + level.offset
+    own = image_pyramid(counts + np.uint16(offset))[0]
+    if level.scale == 1:
+        # Without the offset, which single precision would not hold beside so little.
+        seen = seen * own.scale + own.offset
+    np.testing.assert_allclose(seen, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("top", [1, 255, 65_535])
+def test_the_contrast_of_integers_is_none_only_if_all_are_equal(dtype, top):
+    image = np.full((100, 120), min(top, np.iinfo(dtype).max), dtype)
+    assert image_pyramid(image)[0].scale == 1
+    image[50, 60] -= 1
+    assert 0 < image_pyramid(image)[0].scale < 0.1
 
 
 @pytest.mark.parametrize("margin", [0, 9])

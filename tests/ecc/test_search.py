@@ -102,6 +102,21 @@ def test_the_search_finds_a_turn_and_a_scale(sign, degrees, scale):
     assert min(corner_error(guess, truth, SHAPE) for _, guess in found) < 12
 
 
+@pytest.mark.parametrize("representation", ["intensity", "gradient", "orientation"])
+def test_half_a_turn_more_is_the_same_motion_searched_with_its_opposite_or_alone(representation):
+    # Of odd sizes that differ, a half turn of the wrong axis or by a pixel would show.
+    rng = np.random.default_rng(8)
+    wide = cv2.GaussianBlur(rng.normal(size=(111, 143)).astype(np.float32), (0, 0), 2)
+    moving = np.ascontiguousarray(wide[6:101, 10:135][::-1, ::-1])
+    levels = image_pyramid(wide)[0], image_pyramid(moving)[0]
+    half, none = np.array([[-1.0, 0], [0, -1]]), np.eye(2)
+    truth = np.array([[-1.0, 0, 134], [0, -1, 100], [0, 0, 1]])
+    for turns in ([none, half], [half]):
+        search = scored_displacements(*levels, turns, representation=representation, count=1)
+        ((_, found),) = outcome_of(search)
+        assert corner_error(found, truth, wide.shape) < 1e-6
+
+
 @pytest.mark.parametrize(
     ("model", "turns", "scales"),
     [("translation", 1, 1), ("euclidean", 36, 1), ("similarity", 36, 5), ("homography", 36, 5)],

@@ -19,6 +19,7 @@ from napari_ecc_align._verdict.laid import Laid
 from napari_ecc_align._verdict.pair_tiles import first_seconded
 from napari_ecc_align._verdict.refusals import why_implausible, why_too_little
 from napari_ecc_align._verdict.rival import NO_RIVAL, Rival
+from napari_ecc_align._verdict.sampling import overlap_share, shared_hull
 from napari_ecc_align._verdict.shifted_rival import WholeFit
 from napari_ecc_align._verdict.trust import best_known, doubt_rivalled, doubt_surrounded, trust_key
 from napari_ecc_align._verdict.verdict import VERDICTS
@@ -270,3 +271,33 @@ def test_tiles_are_asked_where_the_whole_does_not_leave_many_times_as_much(
     whole = WholeFit(rivals[0], others=(rivals[1],))
     assert first_seconded(laid, whole, "affine") is NO_RIVAL
     assert places == (rivals if asked else [])
+
+
+@pytest.mark.parametrize(
+    ("matrix", "share", "hull"),
+    [
+        (np.eye(3), 1, [(0, 0), (100, 0), (100, 80), (0, 80)]),
+        ([[1, 0, 25], [0, 1, -20], [0, 0, 1]], 0.5625, [(0, 20), (75, 20), (75, 80), (0, 80)]),
+        # Turned by a right angle about the middle: a strip on either side is not shown.
+        ([[0, -1, 90], [1, 0, -10], [0, 0, 1]], 0.8, [(10, 0), (90, 0), (90, 80), (10, 80)]),
+        # Seen from beyond the horizon, which passes through x = 50, nothing is.
+        ([[1, 0, 0], [0, 1, 0], [-0.02, 0, 1]], None, None),
+        ([[1, 0, 500], [0, 1, 0], [0, 0, 1]], 0, [(0, 0), (100, 0), (100, 80), (0, 80)]),
+        ([[np.nan, 0, 0], [0, 1, 0], [0, 0, 1]], 0, [(0, 0), (100, 0), (100, 80), (0, 80)]),
+    ],
+)
+def test_the_part_that_both_images_show_is_known_by_its_corners(matrix, share, hull):
+    level = image_pyramid(picture("camera")[:81, :101])[0]
+    matrix = np.array(matrix, np.float64)
+    seen = overlap_share(level, level, matrix)
+    found = shared_hull(level, level, matrix)
+    if share is None:
+        x, y = np.meshgrid(np.linspace(0, 100, 401), np.linspace(0, 80, 321))
+        depth = 1 - 0.02 * x
+        with np.errstate(all="ignore"):
+            shown = (depth > 0) & (x / depth <= 100) & (y / depth <= 80)
+        assert seen == pytest.approx(shown.mean(), abs=0.01)
+        assert found[:, 0].max() < 50
+        return
+    assert seen == pytest.approx(share, abs=1e-6)
+    assert {tuple(corner) for corner in found.round(6).tolist()} == set(hull)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._images.named_axes import as_dask
-from .._images.pixels import valid_pixels
+from .._images.pixels import is_full, valid_pixels
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
 from .._images.sources import LazyImage, LoadedImage, Source, is_lazy
@@ -215,6 +215,8 @@ def _counted(source: Source) -> Source:
 
 
 def _without_surround(source: LoadedImage) -> LoadedImage:
+    if is_full(source.image, source.mask):
+        return source
     edges: Sequence[Any] = (slice(0, 1), slice(-1, None))
     keys = [(edge, slice(None)) for edge in edges] + [(slice(None), edge) for edge in edges]
     masks = (None if source.mask is None else source.mask[key] for key in keys)

@@ -131,6 +131,8 @@ def _as_preparation(
 
 def _boxes(job: Job) -> tuple[Matrix, Matrix] | None:
     """Return the corners of what to cut out of both images, or None if nothing is small."""
+    if job.reference.mask is None and job.moving.mask is None:
+        return None
     first, second = _box(job.reference), _box(job.moving)
     share = _area(first) / _area(_whole(job.reference))
     share_there = _area(second) / _area(_whole(job.moving))

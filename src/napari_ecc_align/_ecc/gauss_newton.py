@@ -129,6 +129,8 @@ class Step:
         How the parameters move the c corners, in the d directions of an image of d axes.
     ecc, gain : float
         At the transform that the step starts from; see `Solution`.
+    lengthened : bool
+        The normal matrix is without the noise of the reference's gradients.
     """
 
     normals: Array
@@ -138,6 +140,7 @@ class Step:
     jacobian: Array
     ecc: float
     gain: float
+    lengthened: bool = True
 
     @cached_property
     def moved(self) -> float:
@@ -169,8 +172,10 @@ class Step:
         if n <= p or values[0] <= 1e-9 * values[-1]:
             return np.full((p, p), np.inf), float("inf")
         inverse = (vectors / values) @ vectors.T
-        # Of the equations as they are, also where the step was lengthened for their noise.
-        own = pseudoinverse(self.normals.sum(axis=0)) @ self.scores.sum(axis=0)
+        own = self.delta
+        if self.lengthened:
+            # Of the equations as they are.
+            own = pseudoinverse(self.normals.sum(axis=0)) @ self.scores.sum(axis=0)
         residual = self.scores - self.normals @ own
         half = inverse @ (residual.T @ residual * (n / (n - p)))
         covariance = 0.5 * (half @ inverse + np.trace(half) / p * inverse)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Literal
+from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats, halved_shape, middle
 from .._images.pyramid.representations import Representation, turned, whole_representation
-from .._transform.coordinates import scaled
+from .._transform.coordinates import scaled, shift
 from .._transform.models import Array, Model
 from .correlation import cross_correlation, padded, spectrum
 
 Steps = Literal["fine", "medium", "rough"]
+_Spectra: TypeAlias = tuple[list[Floats], list[Floats], list[Floats]]
 # How many angles and which scales are tried. On a level of 80 x 80 px, of 36 pairs turned and
 # enlarged at will as many were found by intensities with the rough steps as with the fine ones
 # (26); by orientations with half as many as the fine ones (34), but fewer with the rough ones.
@@ -126,7 +128,8 @@ def scored_displacements(
     .. [1] D. Padfield, "Masked Object Registration in the Fourier Domain", IEEE Trans. Image
        Processing 21(5), 2012.
     """
-    halves = [_half_size(reference.shape, moving.shape, turn) for turn in turns]
+    shrunk = np.linalg.svd(turns, compute_uv=False)[:, -1].tolist()
+    halves = [_half_size(reference.shape, moving.shape, least) for least in shrunk]
     if None in halves:
         return []
     first, seen = _prepared(reference, representation)
@@ -134,23 +137,35 @@ def scored_displacements(
     searches = {half: _Search(first, seen, second, covered, half) for half in {*halves} if half}
     found: list[tuple[float, Array]] = []
     each = -(-count // len(turns))
-    for k, (turn, half) in enumerate(zip(turns, halves, strict=True)):
+    for k, (turn, opposite) in enumerate(_with_opposites(turns)):
         if k % 9 == 0:
             yield
-        if half:
-            found.extend(searches[half].best_shifts(turn, each))
+        if half := halves[turn]:
+            found.extend(searches[half].best_shifts(turns[turn], each, opposite=opposite))
     found.sort(key=lambda item: -item[0])
     return [(score, scaled(matrix, 2.0**reference.index)) for score, matrix in found[:count]]
 
 
-def _half_size(
-    first: tuple[int, int], second: tuple[int, int], linear: Array
-) -> tuple[int, int] | None:
-    """Return half the size of the transforms (h, w) under a linear part; None if it is too long.
+def _with_opposites(turns: list[Array]) -> list[tuple[int, bool]]:
+    """Return which linear parts to look at, and of each if half a turn more is one of them."""
+    parts, found, left = np.array(turns), [], dict.fromkeys(range(len(turns)))
+    opposite = np.abs(parts[:, None] + parts).max(axis=(2, 3)) < 1e-9
+    while left:
+        turn, _ = left.popitem()
+        others = [other for other in np.flatnonzero(opposite[turn]).tolist() if other in left]
+        for other in others[:1]:
+            del left[other]
+        found.append((turn, bool(others)))
+    return found
 
-    Of what is turned anyhow and enlarged alike it is the same.
+
+def _half_size(
+    first: tuple[int, int], second: tuple[int, int], least: float
+) -> tuple[int, int] | None:
+    """Return half the size of the transforms (h, w); None if it is too long.
+
+    Under a linear part that shrinks by that much at most, whichever way it turns.
     """
-    least = float(np.linalg.svd(linear, compute_uv=False)[-1])
     diagonal = np.hypot(*second)
     # Of what shrinks that much, which may not be invertible, transforms are too long in any case.
     if not diagonal < 4 * _LARGEST * least:
@@ -186,19 +201,21 @@ class _Search:
             _halved(covered),
             _halved(_power(second)),
         )
-        self._spectrum = spectrum(first, self._size)
-        self._energy, self._seen = (
-            spectrum(_halved(plane), half) for plane in (_power(first), seen)
-        )
+        self._first = first, seen
 
-    def best_shifts(self, linear: Array, count: int) -> list[tuple[float, Array]]:
-        """Return the best scores under one linear part, and their reference-to-moving matrices."""
+    def best_shifts(
+        self, linear: Array, count: int, *, opposite: bool
+    ) -> list[tuple[float, Array]]:
+        """Return the best scores under one linear part, and their reference-to-moving matrices.
+
+        And those after half a turn more, the `opposite`: it is the reference that is turned then,
+        once for all linear parts, and of the moving image all stays as it is.
+        """
         turn, (height, width) = self._canvas(linear)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         image = floats(cv2.warpAffine(self._second, turn[:2], (width, height), flags=flags))
         if image.ndim == 3:
             image = turned(image, turn, np.zeros(2))
-        surface = self._correlation(image)
         small = (_HALVING @ turn @ _DOUBLING)[:2]
         size = halved_shape((height, width))
         square, mask = (
@@ -207,29 +224,43 @@ class _Search:
         )
         # Interpolation has cost the turned image some of its energy.
         square *= np.float32(0.25 * np.vdot(image, image) / max(float(square.sum()), 1e-6))
-        surface *= self._weight(
-            spectrum(square, self._half), spectrum(mask, self._half), float(mask.sum())
-        )
+        least = _MIN_OVERLAP * min(float(mask.sum()), float(self._covered.sum()))
+        there = spectrum(image, self._size)
+        around = spectrum(square, self._half), spectrum(mask, self._half)
+        bottom, right = self._shape[0] - 1.0, self._shape[1] - 1.0
+        firsts = [(np.eye(3), self._upright)]
+        if opposite:
+            half_turn = np.array([[-1.0, 0, right], [0, -1, bottom], [0, 0, 1]])
+            firsts.append((half_turn, self._turned))
         found = []
-        for _ in range(count):
-            dx, dy, score = _peak(surface, self._shape, (height, width))
-            move = np.eye(3)
-            move[:2, 2] = -dx, -dy
-            found.append((score, turn @ move))
+        for first, (here, *energies) in firsts:
+            surface = cross_correlation(here, there)
+            # Below zero it is nothing for orientations, which have no negative.
+            surface = np.abs(surface) if image.ndim == 2 else np.maximum(surface, 0)
+            surface *= self._weight(energies, around, least)
+            for _ in range(count):
+                dx, dy, score = _peak(surface, self._shape, (height, width))
+                found.append((score, turn @ shift(-dx, -dy) @ first))
         return found
 
-    def _correlation(self, image: Floats) -> Floats:
-        """Return the size of the correlation at every shift.
+    @cached_property
+    def _upright(self) -> _Spectra:
+        return self._spectra(*self._first)
 
-        Below zero it is nothing for orientations, which have no negative.
-        """
-        surface = cross_correlation(self._spectrum, spectrum(image, self._size))
-        return np.abs(surface) if image.ndim == 2 else np.maximum(surface, 0)
+    @cached_property
+    def _turned(self) -> _Spectra:
+        image, seen = self._first
+        return self._spectra(image[::-1, ::-1], seen[::-1, ::-1])
+
+    def _spectra(self, image: Floats, seen: Floats) -> _Spectra:
+        """Return the transforms of an image, and, at half the size, of its energy and mask."""
+        energy, mask = (spectrum(_halved(plane), self._half) for plane in (_power(image), seen))
+        return spectrum(image, self._size), energy, mask
 
     def _canvas(self, linear: Array) -> tuple[Array, tuple[int, int]]:
         """Return a canvas that holds the turned moving image: its map to that, and (h, w)."""
         h, w = self._second.shape[:2]
-        box = np.ceil(np.abs(np.linalg.inv(linear)) @ (w, h)).astype(int).tolist()
+        box = np.ceil(np.abs(cv2.invert(linear)[1]) @ (w, h)).astype(int).tolist()
         width, height = min(box[0], self._size[1]), min(box[1], self._size[0])
         turn = np.eye(3)
         turn[:2, :2] = linear
@@ -237,20 +268,25 @@ class _Search:
         turn[:2, 2] = np.array([(w - 1) / 2, (h - 1) / 2]) - linear @ middle
         return turn, (height, width)
 
-    def _weight(self, square: list[Floats], mask: list[Floats], area: float) -> Floats:
-        """Return the factor of the correlation at each shift, zero to rule it out."""
-        overlap = cross_correlation(self._seen, mask)
-        energy = np.maximum(cross_correlation(self._energy, mask), 1e-6)
-        energy *= np.maximum(cross_correlation(self._seen, square), 1e-6)
-        enough = overlap > _MIN_OVERLAP * min(area, float(self._covered.sum()))
+    def _weight(
+        self, here: list[list[Floats]], there: tuple[list[Floats], ...], least: float
+    ) -> Floats:
+        """Return the factor of the correlation at each shift, zero to rule it out.
+
+        Takes the spectra of the energy of each image, and of where it is seen, at half the size,
+        and the least overlap.
+        """
+        (energy, seen), (square, mask) = here, there
+        overlap = cross_correlation(seen, mask)
+        product = np.maximum(cross_correlation(energy, mask), 1e-6)
+        product *= np.maximum(cross_correlation(seen, square), 1e-6)
         # Correlations of a small overlap scatter more: weigh by the root of its size.
-        weight = np.sqrt(np.where(enough, overlap, 0) / energy)
+        weight = np.sqrt(np.where(overlap > least, overlap, 0) / product)
         return floats(cv2.resize(weight, self._size[::-1]))
 
 
 def _power(image: Floats) -> Floats:
-    square = image * image
-    return square if image.ndim == 2 else floats(square.sum(axis=2))
+    return image * image if image.ndim == 2 else floats(np.einsum("hwk,hwk->hw", image, image))
 
 
 _DOUBLING = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])

@@ -148,10 +148,10 @@ def _voted(
     votes = [turns / turn, np.log(scales) / scale, shifts.real / shift, shifts.imag / shift]
     cells = np.round(votes).astype(np.int64) + 2**15
     keys = cells[0] << 48 | cells[1] << 32 | cells[2] << 16 | cells[3]
-    _, members, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    found, counts = np.unique(keys, return_counts=True)
     out = []
     for cell in np.argsort(counts)[::-1][:_CELLS]:
-        here = members == cell
+        here = keys == found[cell]
         factor = factors[here].mean()
         at = shifts[here].mean() - factor * centre
         rows = [factor.real, -factor.imag, at.real], [factor.imag, factor.real, at.imag]

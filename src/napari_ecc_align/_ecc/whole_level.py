@@ -79,6 +79,7 @@ class WholeLevelSolver(GaussNewton):
             self._motion.jacobian(matrix),
             ecc,
             gain,
+            lengthened=False,
         )
 
 

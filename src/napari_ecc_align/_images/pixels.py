@@ -133,6 +133,12 @@ def valid_pixels(image: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> 
     return valid
 
 
+def is_full(image: NDArray[Any], mask: NDArray[np.bool_] | None) -> bool:
+    """Tell whether an image has data everywhere, whatever its values are."""
+    plain = image.dtype.kind != "f" and not (image.ndim == 3 and image.shape[2] == 4)
+    return plain and mask is None and not isinstance(image, np.ma.MaskedArray)
+
+
 def counted_pixels(
     image: NDArray[Any], mask: NDArray[np.bool_] | None = None
 ) -> Generator[None, None, NDArray[np.bool_] | None]:
@@ -140,8 +146,7 @@ def counted_pixels(
 
     Yields after every strip.
     """
-    plain = image.dtype.kind != "f" and not (image.ndim == 3 and image.shape[2] == 4)
-    if plain and mask is None and not isinstance(image, np.ma.MaskedArray):
+    if is_full(image, mask):
         return None
     valid = np.empty(image.shape[:2], bool)
     for top in range(0, len(image), _STRIP):

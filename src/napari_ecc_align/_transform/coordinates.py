@@ -20,7 +20,8 @@ def checked_points(points: Numbers) -> NDArray[np.float64]:
 def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply a 3x3 matrix to points of shape (..., 2), or a 4x4 one to points of (..., 3)."""
     with np.errstate(all="ignore"):  # some may be carried to infinity
-        mapped: NDArray[np.float64] = points @ matrix[:-1, :-1].T + matrix[:-1, -1]
+        mapped: NDArray[np.float64] = points @ matrix[:-1, :-1].T
+        mapped += matrix[:-1, -1]
         if not matrix[-1, :-1].any():
             mapped /= matrix[-1, -1]
         else:

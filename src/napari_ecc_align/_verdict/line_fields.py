@@ -60,7 +60,7 @@ def _patches(level: Level, places: NDArray[np.float64]) -> Floats:
 
 def _fits(patches: Floats) -> Floats:
     """Return how odd rows correlate with those around them at each shift, (n, shifts)."""
-    lines = patches - patches.mean(axis=2, keepdims=True)
+    lines = patches - np.einsum("nij->ni", patches)[:, :, None] / np.float32(patches.shape[2])
     odd = lines[:, 1:-1:2, LEAST_REACH:-LEAST_REACH]
     around = lines[:, :-2:2] + lines[:, 2::2]
     # Of every two columns the sum over all rows: those that lie equally far apart are one shift.
@@ -69,9 +69,10 @@ def _fits(patches: Floats) -> Floats:
     shape = count, 2 * LEAST_REACH + 1, width
     shifted = as_strided(products, shape, (steps[0], steps[2], steps[1] + steps[2]))
     fits = shifted.sum(axis=2)
-    columns = (around * around).sum(axis=1)
+    columns = np.einsum("nij,nij->nj", around, around)
     powers = as_strided(columns, shape, (*columns.strides, columns.strides[1]))
-    fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers.sum(axis=2)) + 1e-12
+    energies = np.einsum("nij,nij->n", odd, odd)
+    fits /= np.sqrt(energies[:, None] * powers.sum(axis=2)) + np.float32(1e-12)
     return floats(fits)
 
 
@@ -79,11 +80,11 @@ def _offset(fits: Floats) -> float:
     """Return by how much odd rows are displaced along rows, of how patches fit at each shift."""
     # The noise of single lines averages out over all places.
     best = int(fits.sum(axis=0).argmax())
+    # The best is no border, and a colour mosaic may look displaced by one.
+    if not 1 < abs(best - LEAST_REACH) < LEAST_REACH:
+        return 0.0
     gains = fits[:, best] - fits[:, LEAST_REACH]
     doubt = CLEAR_SIGMAS * float(gains.std()) / sqrt(len(gains) - 1)
     alike = np.abs(fits.argmax(axis=1) - best) <= 1
     clear = alike.all() or (2 * alike.sum() > len(alike) and gains.mean() > doubt)
-    # The best is no border, and a colour mosaic may look displaced by one.
-    return (
-        float(best - LEAST_REACH) if clear and 1 < abs(best - LEAST_REACH) < LEAST_REACH else 0.0
-    )
+    return float(best - LEAST_REACH) if clear else 0.0

@@ -184,7 +184,7 @@ def _corner_shift(
         return *clearest, homography_sigma
     asked = corners(shape) if hull is None else hull
     freedoms = _FREEDOMS if bent else _FREEDOMS[:2]
-    at_corners = _motions((asked - centre) / half)
+    at_corners = _motions((asked - centre) / half, freedoms[-1])
     for columns in _designs(((places - centre) / half).tobytes(), freedoms):
         parameters = columns.shape[1]
         there = at_corners[:, :parameters]
@@ -202,7 +202,7 @@ def _corner_shift(
 def _designs(at: bytes, freedoms: tuple[int, ...]) -> list[Array]:
     """Return what motions more and more free do at places (x, y), (2 n, p), while determined."""
     places = np.frombuffer(at).reshape(-1, 2)
-    design, found = _motions(places), []
+    design, found = _motions(places, freedoms[-1]), []
     for parameters in freedoms:
         columns = design[:, :parameters]
         if len(places) < parameters or not _determined(columns):
@@ -218,7 +218,7 @@ def affine_of(evidence: Tiles, shape: tuple[int, int]) -> Array:
     motion = np.eye(3)
     if len(places) < LEAST_TILES:
         return motion
-    design = _motions((places - centre) / half)[:, :6]
+    design = _motions((places - centre) / half, 6)
     if _determined(design):
         fit, _ = _fitted(design, moves.ravel(), np.ones(moves.size))
         motion[:2, :2] += fit.reshape(2, 3)[:, 1:] / half
@@ -235,21 +235,21 @@ def _determined(design: Array) -> bool:
 def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
     """Solve by least squares with Cauchy's weights; return the solution and its covariance."""
     certain = 1 / sigma**2
-    weights = certain
+    scale, left = 1.0, np.zeros(len(seen))
     for _ in range(_REWEIGHTINGS):
+        # A tile that found the wrong place does not pull the fit.
+        weights = certain / (1 + (left / (2 * scale)) ** 2)
         weighed = design.T * weights
         # Of so few unknowns numpy's way takes five times as long.
         inverse = cv2.invert(weighed @ design)[1]
         fit = inverse @ (weighed @ seen)
         left = np.abs(seen - design @ fit) / sigma
         scale = max(1.0, middle(left) / 0.67)
-        # A tile that found the wrong place does not pull the fit.
-        weights = certain / (1 + (left / (2 * scale)) ** 2)
     return np.asarray(fit), np.asarray(scale**2 * inverse)
 
 
-def _motions(places: Array) -> Array:
-    """Return how parameters displace points, shape (2 n, 20): six affine, two of perspective."""
+def _motions(places: Array, freedom: int) -> Array:
+    """Return how parameters displace points, shape (2 n, p): six affine, two of perspective."""
     x, y = places.T
     out = np.zeros((len(x), 2, 20))
     out[:, 0, 0] = out[:, 1, 3] = 1
@@ -257,6 +257,8 @@ def _motions(places: Array) -> Array:
     out[:, 0, 2] = out[:, 1, 5] = y
     out[:, 0, 6], out[:, 0, 7] = x * x, x * y
     out[:, 1, 6], out[:, 1, 7] = x * y, y * y
+    if freedom <= 8:
+        return out.reshape(-1, 20)[:, :freedom]
     # With those two, all that is quadratic.
     out[:, 0, 8], out[:, 0, 9], out[:, 1, 10], out[:, 1, 11] = x * y, y * y, x * x, x * y
     for k in range(4):

@@ -79,6 +79,11 @@ def overlap_share(reference: Level, moving: Level, matrix: NDArray[np.float64]) 
     matrix : ndarray of float64, shape (3, 3)
         Maps reference pixels to moving pixels.
     """
+    if reference.valid is None and moving.valid is None:
+        part = _shared_part(reference.shape, moving.shape, matrix.astype(np.float64).tobytes())
+        area = (reference.shape[0] - 1.0) * (reference.shape[1] - 1.0)
+        share = cv2.contourArea(part.astype(np.float32)) / area if area and len(part) else 0
+        return float(share) if share > 0 else 0.0
     points, shown = _shown_points(reference, moving, matrix)
     return np.count_nonzero(shown) / len(points) if len(points) else 0.0
 
@@ -90,22 +95,23 @@ def shared_hull(
 
     The arguments are those of `overlap_share`. The corners of the frame where little is shared.
     """
-    points, shown = _shown_points(reference, moving, matrix)
-    points = points[shown]
-    # Row by row: of those between the first and the last, none is a corner.
-    ends = np.ones(len(points) + 1, bool)
-    ends[1:-1] = points[1:, 1] != points[:-1, 1]
-    points = points[ends[1:] | ends[:-1]].astype(np.float32)
-    hull = cv2.convexHull(points)[:, 0] if len(points) else points
-    return corners(reference.shape) if len(hull) < 3 else hull.astype(np.float64)
+    if reference.valid is None and moving.valid is None:
+        hull = _shared_part(reference.shape, moving.shape, matrix.astype(np.float64).tobytes())
+    else:
+        points, shown = _shown_points(reference, moving, matrix)
+        points = points[shown]
+        # Row by row: of those between the first and the last, none is a corner.
+        ends = np.ones(len(points) + 1, bool)
+        ends[1:-1] = points[1:, 1] != points[:-1, 1]
+        points = points[ends[1:] | ends[:-1]].astype(np.float32)
+        hull = cv2.convexHull(points)[:, 0].astype(np.float64) if len(points) else points
+    return corners(reference.shape) if len(hull) < 3 else hull
 
 
 def _shown_points(
     reference: Level, moving: Level, matrix: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return points (x, y) all over the reference, and which of them the moving image shows."""
-    if reference.valid is None and moving.valid is None:
-        return _shown(reference.shape, moving.shape, matrix.astype(np.float64).tobytes())
     points = _even_points(reference.shape)
     if reference.valid is not None:
         points = points[_valid_at(reference, points)]
@@ -113,11 +119,28 @@ def _shown_points(
 
 
 @lru_cache(maxsize=4)
-def _shown(
+def _shared_part(
     shape: tuple[int, int], there: tuple[int, int], matrix: bytes
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    points = _even_points(shape)
-    return points, _inside(there, map_points(np.frombuffer(matrix).reshape(3, 3), points))
+) -> NDArray[np.float64]:
+    """Return the corners (x, y) of the part of an image that another one shows, one by one."""
+    across, down, depth = np.frombuffer(matrix).reshape(3, 3)
+    part = corners(shape)[[0, 1, 3, 2]].tolist()
+    # Beyond the horizon of a perspective nothing is on the right side of all four edges.
+    edges = across, down, (there[1] - 1) * depth - across, (there[0] - 1) * depth - down
+    for a, b, c in np.array(edges).tolist():
+        sides = [a * x + b * y + c for x, y in part]
+        kept = []
+        for k, (x, y) in enumerate(part):
+            (u, v), side, before = part[k - 1], sides[k], sides[k - 1]
+            if (side < 0) != (before < 0):
+                share = side / (side - before)
+                kept.append([x + share * (u - x), y + share * (v - y)])
+            if side >= 0:
+                kept.append([x, y])
+        part = kept
+    found = np.array(part).reshape(-1, 2)
+    found.setflags(write=False)
+    return found
 
 
 def _lattice(shape: tuple[int, int]) -> tuple[NDArray[np.float64], tuple[int, int]]:

@@ -175,10 +175,12 @@ def blurred(
     """Smooth pixels of a level, and tell which of what was smoothed is valid."""
     plain = valid is None and representation == "intensity"
     if plain and raw.dtype in _NARROW and raw.dtype.isnative:
-        # In one pass, which also brings the pixels to the level's units; of integers it is slow.
+        # In one pass, which also brings the pixels to the level's units; of 16 bits it is slow.
+        pixels = raw if raw.dtype == np.uint8 else floats(raw)
         kernel = np.asarray(cv2.getGaussianKernel(KERNEL, SIGMA))
         offset = -level.offset / level.scale
-        smooth = cv2.sepFilter2D(floats(raw), -1, kernel / level.scale, kernel, delta=offset)
+        kernels = kernel / level.scale, kernel
+        smooth = cv2.sepFilter2D(pixels, cv2.CV_32F, *kernels, delta=offset)
         return floats(smooth), None
     values, valid = represent(level, level.convert(raw, valid), valid, representation)
     return floats(cv2.GaussianBlur(values, (KERNEL, KERNEL), SIGMA)), valid

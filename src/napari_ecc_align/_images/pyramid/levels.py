@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -99,12 +100,12 @@ class Level:
     own: bool = True
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Height and width in px of this level."""
         return self.image.shape[0], self.image.shape[1]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of pixels."""
         return self.shape[0] * self.shape[1]
@@ -242,10 +243,10 @@ def _contrast(image: PixelSource, valid: Bools | None) -> tuple[float, float]:
 
 def _sampled_contrast(image: PixelSource, valid: Bools | None, step: int) -> tuple[float, float]:
     """Return mean and standard deviation of every `step`-th pixel of every `step`-th row."""
-    if valid is None and image.dtype == np.uint8:
+    if valid is None and image.dtype in _NATIVE[:2] and image.dtype.isnative:
         mean, deviation = cv2.meanStdDev(np.ascontiguousarray(image[::step, ::step]))
-        # Equal bytes leave a rounding error.
-        return float(mean[0, 0]), float(deviation[0, 0]) if deviation[0, 0] > 1e-3 else 0.0
+        # Equal integers leave a rounding error; one that differs, of so many, makes more.
+        return float(mean[0, 0]), float(deviation[0, 0]) if deviation[0, 0] > 5e-3 else 0.0
     sample = image[::step, ::step].astype(np.float64)
     if valid is not None:
         sample = sample[valid[::step, ::step]]
@@ -293,12 +294,13 @@ def halved(level: Level) -> InSteps[Level]:
     pixels, dtype = level.image, level.image.dtype
     native = isinstance(pixels, np.ndarray) and dtype in _NATIVE and dtype.isnative
     exact = dtype.kind == "f" or level.scale >= _MIN_INTEGER_CONTRAST
-    if level.valid is None and native and exact and (level.index > 0 or _moderate(level)):
-        coarse = np.empty(shape, dtype)
+    if level.valid is None and native and (level.index > 0 or _moderate(level, exact)):
+        coarse = np.empty(shape, dtype if exact else np.float32)
         for y0, y1 in row_strips(shape):
             # As much around it as the kernel needs.
             top = max(0, 2 * y0 - 4)
-            part = cv2.pyrDown(pixels[top : 2 * y1 + 4])
+            rows = pixels[top : 2 * y1 + 4]
+            part = cv2.pyrDown(rows if exact else rows.astype(np.float32))
             coarse[y0:y1] = part[y0 - top // 2 : y1 - top // 2]
             yield
         return Level(coarse, None, level.offset, level.scale, level.index + 1, level.own)
@@ -314,9 +316,9 @@ def halved(level: Level) -> InSteps[Level]:
     return Level(image, valid, 0.0, 1.0, level.index + 1, level.own)
 
 
-def _moderate(level: Level) -> bool:
-    """Tell whether single precision holds the values without removing the offset."""
-    return level.image.dtype.kind != "f" or (
+def _moderate(level: Level, exact: bool) -> bool:
+    """Tell whether single precision, or integers if exact, hold the values with their offset."""
+    return (exact and level.image.dtype.kind != "f") or (
         1e-12 < level.scale < 1e12 and abs(level.offset) < 100 * level.scale
     )
 

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._common.steps import outcome_of
 from ..._transform.matrices import Matrix
 from ..opacity import opacity_of_lazy
 from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed
@@ -16,7 +17,8 @@ from .levels import SMALLEST, InSteps, Level, image_pyramid_steps, index_below, 
 from .on_demand import lazy_pyramid
 
 _FLAT = 1e-7
-# A gray copy of a colour image of at most so many pixels is no burden.
+# A gray copy of a colour image of at most so many pixels is no burden, and its pyramid takes
+# less time than telling of its steps.
 _COPIED_PIXELS = 2**20
 # Colours are weighed on a level of at most so many pixels, where there is one.
 _SAMPLE_PIXELS = 2**23
@@ -66,7 +68,9 @@ def _kept(source: Source, before: NDArray[np.float64] | None = None) -> InSteps[
         return (yield from _made(source, before))
     key = "pyramid" if before is None else f"pyramid {before.tolist()}"
     if key not in source.kept:
-        source.kept[key] = yield from _made(source, before)
+        steps = _made(source, before)
+        small = source.image.size <= _COPIED_PIXELS
+        source.kept[key] = outcome_of(steps) if small else (yield from steps)
     made: _Made = source.kept[key]
     return made
 

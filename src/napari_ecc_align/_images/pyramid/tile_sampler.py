@@ -8,10 +8,10 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..._common.opencv import cv2
-from ..._transform.coordinates import corners, map_points
+from ..._transform.coordinates import corners, map_points, shift
 from ..._transform.models import Array
 from .blocks import blurred, smoothed, stacked
-from .filters import LINEAR, NAN, RADIUS, eroded
+from .filters import LINEAR, NAN, RADIUS, eroded, warp
 from .levels import Floats, Level, floats
 from .representations import Representation, halo, turned
 
@@ -63,6 +63,11 @@ class TileSampler:
                 between = self._between(local[:, :, 2])
                 if between is not None:
                     return between
+            first = self._origins.min(axis=0)
+            width, height = (self._origins.max(axis=0) - first + size).astype(int).tolist()
+            if not planes and self._whole is not None and self._is_most_of(width * height):
+                image = warp(self._whole, matrix @ shift(*first), (width, height))
+                return _windows(image, self._origins - first, size)
         sample = cv2.warpAffine if flat else cv2.warpPerspective
         out = np.empty((len(local), size, size, *planes), np.float32)
         for patch, own, tile in zip(patches, local, out, strict=True):
@@ -86,7 +91,7 @@ class TileSampler:
         shape = self._patches.shape[1:] if whole is None else whole.shape
         if low.min() < 0 or high[0] >= shape[1] or high[1] >= shape[0]:
             return None
-        if whole is not None and len(first) * size**2 > _MOST_OF_ALL * whole.size:
+        if whole is not None and self._is_most_of(whole.size):
             all_of_it = self._level.recent("between", (x, y), lambda: _blended(whole, kernel))
             return _windows(all_of_it, first, size)
         side = size + 1
@@ -101,6 +106,9 @@ class TileSampler:
             )
         mean = _blended(around.reshape(-1, side), kernel).reshape(around.shape)
         return np.ascontiguousarray(mean[:, :size, :size])
+
+    def _is_most_of(self, pixels: int) -> bool:
+        return len(self._origins) * self._size**2 > _MOST_OF_ALL * pixels
 
     def _follow(self, matrix: Array) -> None:
         """Read again what lies below the tiles if they have wandered off."""
