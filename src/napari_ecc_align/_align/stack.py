@@ -144,9 +144,9 @@ def align_stack(
         for (c, n, h, w), whose channels are the axis that is left. That of the channels aligns
         each channel for itself, as for a chromatic shift.
     workers : int, default: 1
-        How many processes align the frames; the results are the same. More than one pays where
-        there is work for many seconds, and not with "previous", where each frame waits for the
-        one before.
+        How many processes, this one among them, align the frames; the results are the same. More
+        than one pay where there is work for many seconds, and not with "previous", where each
+        frame waits for the one before.
     progress : callable, optional
         Called with a `Progress` after every frame.
     cancel : callable, optional
