@@ -92,13 +92,14 @@ class _AlsoHere:
 
     def __init__(self, pool: Pool[_Block, _Results], aligner: _BlockAligner) -> None:
         self._pool, self._aligner = pool, aligner
+        self._begun = False
         self._next: Task[_Block] | None = None
         self._own: tuple[Task[_Block], Iterator[_Results]] | None = None
 
     @property
     def has_room(self) -> bool:
-        """Whether it can take another block now."""
-        return self._next is None
+        """Whether it can take another block now, which has its leader aligned first."""
+        return self._next is None and (self._own is None or self._begun)
 
     @property
     def busy(self) -> bool:
@@ -127,6 +128,7 @@ class _AlsoHere:
     def poll(self) -> Iterator[tuple[Task[_Block], _Results | Lost]]:
         """Yield blocks that were finished or lost elsewhere, and frames that were aligned here."""
         yield from self._pool.poll() if self._own is None else self._pool.poll(0)
+        self._begun = self._begun or self._pool.is_waiting
         self._hand_out()
         if self._own is None:
             return
