@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from jobs import Stuck, Unreadable, slow, square, troubled
@@ -39,8 +38,10 @@ def test_the_caller_goes_on_while_processes_start(monkeypatch):
     monkeypatch.setattr(pool, "Child", Late)
     late = Pool(square, workers=1, timeout=300)
     late.begin()
-    assert not late.has_begun
+    assert not late.is_waiting
     may_start.set()
+    while not late.is_waiting:
+        assert not list(late.poll())
     assert dict(filter(None, work(late, range(3)))) == {0: 0, 1: 1, 2: 4}
 
 
@@ -51,8 +52,6 @@ def test_that_none_starts_is_told_where_there_is_work(monkeypatch):
     monkeypatch.setattr(pool, "Child", none)
     refused = Pool(square, workers=2, timeout=300)
     refused.begin()
-    while not refused.has_begun:
-        time.sleep(0.01)
     with pytest.raises(OSError, match="no process left"):
         dict(filter(None, work(refused, range(3))))
 

@@ -1,20 +1,26 @@
 """Drifting films with a known truth: frames per second of processor time, errors, verdicts.
 
 python tests/benchmarks/films.py [--frames 60] [--kinds easy dim bent] [--seed 1]
+python tests/benchmarks/films.py --long 100000 [--side 512] [--workers 2]
 
 Cells on a textured ground, 512 x 512, with Poisson noise: `dim` with a quarter of the light of
 `easy`, and `bent` as `easy` but deformed smoothly by 1.5 px RMS, which no motion model describes
 but a field does. Beside `align_stack` stand those of OpenCV, scikit-image and pystackreg that are
-installed.
+installed. A long film is one whose frames are made when they are asked for, and shifted by whole
+pixels; what it takes is told, in memory of all processes beyond what they hold before (Linux).
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -178,14 +184,90 @@ def report_smooth(made: Film, count: int) -> None:
     print(f"{line}, mean {found.mean():.4f}")
 
 
+class Long:
+    """A film of frames that are made when they are asked for, (n, h, w)."""
+
+    def __init__(self, count: int, side: int, seed: int) -> None:
+        self.shape, self.ndim, self.dtype = (count, side, side), 3, np.dtype(np.uint16)
+        self._scene = scene(np.random.default_rng(seed)) * _COUNTS["easy"]
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Return where a frame begins in the scene, (x, y)."""
+        room = (_ROOM - self.shape[1]) / 2
+        return round(room + 25 * np.sin(index / 97)), round(room + 25 * np.cos(index / 61))
+
+    def __getitem__(self, index: int) -> NDArray[np.uint16]:
+        (x, y), side = self.place(index), self.shape[1]
+        seen = self._scene[y : y + side, x : x + side]
+        return np.random.default_rng(index).poisson(seen).astype(np.uint16)
+
+
+class MostMemory(threading.Thread):
+    """Looks how many MB all processes hold, a few times a second, until it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._ended = threading.Event()
+        self.before = self.most = self._held()
+        self.start()
+
+    def run(self) -> None:
+        """Look."""
+        while not self._ended.wait(0.2):
+            self.most = max(self.most, self._held())
+
+    def extra(self) -> float:
+        """Return the most, beyond what was held before, and end."""
+        self._ended.set()
+        return self.most - self.before
+
+    def _held(self) -> float:
+        processes = [os.getpid(), *(one.pid for one in multiprocessing.active_children())]
+        return sum(_proportional(Path(f"/proc/{one}/smaps_rollup")) for one in processes)
+
+
+def _proportional(path: Path) -> float:
+    """Return a process's share of the memory that it holds, in MB; 0 where that is not told."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
+
+
+def report_long(count: int, side: int, workers: int, seed: int) -> None:
+    """Align a long film, its table and its file of transforms made, and print what it took."""
+    made, began, memory = Long(count, side, seed), time.perf_counter(), MostMemory()
+    results = align_stack(made, model="translation", workers=workers)
+    aligning, most = time.perf_counter() - began, memory.most - memory.before
+    table = results.to_dict()
+    seconds = time.perf_counter() - began - aligning
+    first = made.place(0)
+    moved = np.array([made.place(index) for index in range(count)]) - first
+    wrong = np.hypot(*(moved + np.stack([table["x"], table["y"]], axis=1)).T) > 1
+    print(
+        f"{count} frames of {side} x {side}, {workers} processes: {aligning:.0f} s, {most:.0f} MB"
+    )
+    print(f"their table: {seconds:.1f} s; {memory.extra():.0f} MB in all")
+    print(
+        dict(Counter(results.verdicts)), f"{(wrong & (table['verdict'] == 'aligned')).sum()} wrong"
+    )
+
+
 def main() -> None:
     """Print the table of every kind of film."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--kinds", nargs="+", choices=_COUNTS, default=list(_COUNTS))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--long", type=int, help="frames of a film that is not in memory")
+    parser.add_argument("--side", type=int, default=_SIDE)
+    parser.add_argument("--workers", type=int, default=1)
     asked = parser.parse_args()
     cv2.setNumThreads(1)
+    if asked.long:
+        report_long(asked.long, asked.side, asked.workers, asked.seed)
+        return
     for kind in asked.kinds:
         report(kind, asked.frames, asked.seed)
 

@@ -6,7 +6,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_ecc_align import InputError, Transform, align, align_stack, warp
-from napari_ecc_align._align import passes
+from napari_ecc_align._align import passes, stack
 from napari_ecc_align._align.follower import Follower
 from napari_ecc_align._align.jumps import doubt_jumps
 from napari_ecc_align._align.progress import FrameProgress
@@ -66,6 +66,16 @@ def test_what_all_frames_are_aligned_to_is_prepared_once(drifting, monkeypatch):
     monkeypatch.setattr(pair, "image_pyramid_steps", counted)
     assert all(result.aligned for result in align_stack(frames[:4]))
     assert len(made) == 4
+
+
+def test_of_a_very_long_film_tiles_are_just_counted(drifting, monkeypatch):
+    frames = drifting[0][:3]
+    each = align_stack(frames)
+    monkeypatch.setattr(stack, "_MANY", 2)
+    for one, counted in zip(each, align_stack(frames), strict=True):
+        assert one.to_dict() | {"seconds": 0} == counted.to_dict() | {"seconds": 0}
+        assert counted.tiles is None or counted.tiles.displacements.size == 0
+    assert each[2].tiles.displacements.size > 0
 
 
 def test_a_jump_away_and_back_is_doubted_if_few_tiles_see_it():

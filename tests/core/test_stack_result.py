@@ -93,6 +93,19 @@ def test_transforms_as_a_file(film, tmp_path, suffix):
     assert (tmp_path / f"again{suffix}").read_bytes() == path.read_bytes()
 
 
+def test_the_table_is_worked_out_once_and_each_caller_has_its_own(film, tmp_path, monkeypatch):
+    asked, to_dict = [], AlignmentResult.to_dict
+    monkeypatch.setattr(
+        AlignmentResult, "to_dict", lambda own: (asked.append(own), to_dict(own))[1]
+    )
+    own = film.to_dict()
+    own["x"][:] = 99
+    assert film.to_dict()["x"][1] == 2
+    assert "99" not in repr(film) + film._repr_html_()
+    film.save_table(tmp_path / "drift.csv")
+    assert asked == [*film]
+
+
 def test_a_line(film):
     assert repr(film) == (
         "6 frames to the first: 3 aligned, 1 doubtful, 1 failed, 1 cancelled (2, 4, 5); "

@@ -8,6 +8,8 @@ from qtpy.QtGui import QTextCursor
 from qtpy.QtWidgets import QTextBrowser
 from skimage import data
 
+from napari_ecc_align._align.progress import FrameProgress, Progress
+from napari_ecc_align._gui.align import widget as form
 from napari_ecc_align._gui.align.controls import name_stage
 from napari_ecc_align._gui.shared.help_window import _links, docs_folder
 
@@ -187,6 +189,19 @@ def test_the_bar_says_what_is_being_done(widget, held, qtbot, finish):
     name_stage(widget.progress, "frame 5 of 5: initial, full resolution, ECC 0.935" * 3)
     assert bar.format().endswith("…  %p%")
     assert bar.fontMetrics().horizontalAdvance(bar.format()) <= bar.width()
+
+
+def test_the_bar_does_not_tell_of_every_frame(widget, monkeypatch):
+    steps = (
+        (0.0, FrameProgress(0.3, "a frame"), 300),
+        (1e9, FrameProgress(0.6, "a frame"), 300),
+        (0.0, FrameProgress(0.6, "a frame"), 600),
+        (1e9, Progress(0.9, "something else"), 900),
+    )
+    for seconds, step, shown in steps:
+        monkeypatch.setattr(form, "BAR_INTERVAL", seconds)
+        widget._advance(step)
+        assert widget.progress.value == shown
 
 
 @pytest.mark.both_bindings

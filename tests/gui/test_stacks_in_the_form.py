@@ -2,6 +2,7 @@
 
 import csv
 import time
+from threading import current_thread, main_thread
 
 import dask.array as da
 import numpy as np
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog
 from results import result
 from skimage import data
 
+from napari_ecc_align import AlignmentResult
 from napari_ecc_align._gui.runs.frame_choice import TO_ANOTHER, TO_ITSELF
 
 IMAGE = data.camera()
@@ -34,8 +36,12 @@ def form(viewer):
     return viewer, widget
 
 
-def test_a_lone_stack_is_one_click(form, finish):
+def test_a_lone_stack_is_one_click(form, finish, monkeypatch):
     viewer, widget = form
+    threads, to_dict = [], AlignmentResult.to_dict
+    monkeypatch.setattr(
+        AlignmentResult, "to_dict", lambda own: (threads.append(current_thread()), to_dict(own))[1]
+    )
     viewer.add_image(film(), name="film", scale=(3, 0.5, 0.5), colormap="magma")
     assert widget.pair.reference.value is widget.pair.moving.value
     assert "Stack of 4 frames (axis 0): every frame to the first" in widget.plan.value
@@ -43,6 +49,9 @@ def test_a_lone_stack_is_one_click(form, finish):
     finish(widget)
     assert "4 frames: 4 aligned" in widget.after.results.verdict.value
     layer = result(viewer)
+    # Once for each frame, and nobody waits for it.
+    assert len(threads) == 4
+    assert main_thread() not in threads
     assert layer.data.shape == film().shape
     assert tuple(layer.scale) == (3, 0.5, 0.5)
     assert layer.colormap.name == "magma"

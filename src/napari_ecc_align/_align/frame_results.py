@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._common.atomic import write_atomically
 from .._common.errors import InputError
@@ -104,21 +106,34 @@ class FrameResults(Sequence[Result], Generic[Result]):
         InputError
             If the suffix is another one, or it cannot be written.
         """
-        write_table(path, self._columns, self._rows(), overwrite=overwrite)
+        rows = zip(*(column.tolist() for column in self._table.values()), strict=True)
+        named = (dict(zip(self._columns, row, strict=True)) for row in rows)
+        write_table(path, self._columns, named, overwrite=overwrite)
 
     def _repr_html_(self) -> str:
         """Return the line, a plot of the shift, and why frames are not aligned, for a notebook."""
-        rows = self._rows()
-        columns = {key: np.array([row[key] for row in rows]) for key in self._columns}
-        return drift_html(repr(self), columns, self._unit)
+        return drift_html(repr(self), self._table, self._unit)
 
     @property
     def _unit(self) -> str:
         return "px"
 
-    def _rows(self) -> list[dict[str, Any]]:
-        """Return the columns of each frame."""
+    def _rows(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the columns of each frame."""
         raise NotImplementedError
+
+    @cached_property
+    def _table(self) -> dict[str, NDArray[Any]]:
+        """The columns of all frames, worked out once: of a long film that takes a while."""
+        columns: dict[str, list[Any]] = {key: [] for key in self._columns}
+        for row in self._rows():
+            for key, column in columns.items():
+                column.append(row[key])
+        return {key: np.array(column) for key, column in columns.items()}
+
+    def _copied_table(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of all frames for the caller to keep."""
+        return {key: column.copy() for key, column in self._table.items()}
 
     def _nearest(self) -> list[int]:
         """Return, for every frame, where the nearest is that is no gap; none if all are gaps."""

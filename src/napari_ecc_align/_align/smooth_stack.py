@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,8 +100,7 @@ class SmoothStack(FrameResults[SmoothAlignment]):
             "frame" is the number of the frame; the others have the keys of
             `SmoothAlignment.to_dict`.
         """
-        rows = self._rows()
-        return {key: np.array([row[key] for row in rows]) for key in self._columns}
+        return self._copied_table()
 
     def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the fields of all frames, for `load_fields`.
@@ -120,15 +119,15 @@ class SmoothStack(FrameResults[SmoothAlignment]):
         """
         save_fields(self.filled_transforms, path, overwrite=overwrite)
 
-    def _rows(self) -> list[dict[str, Any]]:
-        pairs = zip(self.frames, self, strict=True)
-        return [{"frame": frame, **result.to_dict()} for frame, result in pairs]
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for frame, result in zip(self.frames, self, strict=True):
+            yield {"frame": frame, **result.to_dict()}
 
     def __repr__(self) -> str:
         line = self._line()
         if len(self.gaps) == len(self):
             return line
-        columns = self.to_dict()
+        columns = self._table
         x, y = (f"{axis} up to {np.nanmax(np.abs(columns[axis])):.2f}" for axis in "xy")
         return f"{line}; {x}, {y} px; bends up to {np.nanmax(columns['bends_up_to']):.2f} px"
 

@@ -39,6 +39,8 @@ from .still_films import doubt_still
 Frames = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
 Masks = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray | None]
 StackReference = Anchor | int | Frames
+# Of more frames the tiles are just counted: a result with each of them holds 6 KB instead of 2.
+_MANY = 10_000
 AllSteps = Generator[Progress, None, StackResult | SmoothStack]
 
 
@@ -144,9 +146,9 @@ def align_stack(
         for (c, n, h, w), whose channels are the axis that is left. That of the channels aligns
         each channel for itself, as for a chromatic shift.
     workers : int, default: 1
-        How many processes align the frames; the results are the same. More than one pays where
-        there is work for many seconds, and not with "previous", where each frame waits for the
-        one before.
+        How many processes, this one among them, align the frames; the results are the same. More
+        than one pay where there is work for many seconds, and not with "previous", where each
+        frame waits for the one before.
     progress : callable, optional
         Called with a `Progress` after every frame.
     cancel : callable, optional
@@ -159,7 +161,8 @@ def align_stack(
         pixels of the first frame (of the frame `reference` if that is an index, of the mean, which
         lies on the first, of the image) to the pixels of its frame; that of the frame that the
         others are aligned to
-        is exactly the identity. A frame that cannot be read has "failed".
+        is exactly the identity. A frame that cannot be read has "failed". Of more than 10,000
+        frames the `tiles` are counted, and not kept one by one.
 
     Raises
     ------
@@ -236,7 +239,7 @@ def stack_steps(
         StackMasks(moving_mask, len(images), "moving_mask"),
         run.cancel,
         run.called,
-        run.brief,
+        run.brief or len(images) > _MANY,
         run.bending,
     )
     if not itself:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,8 +103,7 @@ class StackResult(FrameResults[AlignmentResult]):
             `AlignmentResult.to_dict`. NaN stands for the transform of a frame that could not be
             aligned.
         """
-        rows = self._rows()
-        return {key: np.array([row[key] for row in rows]) for key in self._columns}
+        return self._copied_table()
 
     def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the transforms of all frames and, where the format holds them, the verdicts.
@@ -127,10 +127,10 @@ class StackResult(FrameResults[AlignmentResult]):
         line = self._line()
         if len(self.gaps) == len(self):
             return line
-        columns = self.to_dict()
+        columns = self._table
         x, y = (f"{axis} up to {np.nanmax(np.abs(columns[axis])):.2f}" for axis in "xy")
         return f"{line}; {x}, {y} px"
 
-    def _rows(self) -> list[dict[str, Any]]:
-        pairs = zip(self.frames, self, strict=True)
-        return [{"frame": frame, **result.to_dict()} for frame, result in pairs]
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for frame, result in zip(self.frames, self, strict=True):
+            yield {"frame": frame, **result.to_dict()}

@@ -45,8 +45,10 @@ def whole_covariance(
     constant = model.basis[:: len(model.basis) // 2]
     shift = np.diag(constant.any(axis=0).astype(np.float64))
 
+    jacobian = _jacobian(corners(shape), matrix, model, shape)
+
     def at_corners(spread: Array) -> float:
-        return float((spread_at(corners(shape), matrix, spread, shape) ** 2).mean())
+        return float((_spread(jacobian, spread) ** 2).mean())
 
     certain = max(0.0, corner_uncertainty**2 - contradiction**2)
     own = at_corners(covariance)
@@ -73,9 +75,7 @@ def spread_at(points: Array, matrix: Array, covariance: Array, shape: tuple[int,
     ndarray of float64, shape (n,)
         RMS of the distance, in pixels of the moving image.
     """
-    moved = motions(_model_of(covariance), frame_of(shape), points)
-    jacobian = slopes(matrix, points, moved).reshape(len(points), 2, -1)
-    return np.asarray(np.sqrt(np.einsum("nij,jk,nik->n", jacobian, covariance, jacobian)))
+    return _spread(_jacobian(points, matrix, _model_of(covariance), shape), covariance)
 
 
 def spread_share(points: Array, matrix: Array, covariance: Array, shape: tuple[int, int]) -> float:
@@ -106,6 +106,16 @@ def spread_of_parts(
     gaps[_ANGLES] = (gaps[_ANGLES] + 180) % 360 - 180
     jacobian = gaps / (2 * _STEP)
     return Parts(*np.sqrt(np.einsum("ij,jk,ik->i", jacobian, covariance, jacobian)).tolist())
+
+
+def _jacobian(points: Array, matrix: Array, model: Model, shape: tuple[int, int]) -> Array:
+    """Return what parameters do at points, in the moving image, shape (n, 2, p)."""
+    moved = motions(model, frame_of(shape), points)
+    return slopes(matrix, points, moved).reshape(len(points), 2, -1)
+
+
+def _spread(jacobian: Array, covariance: Array) -> Array:
+    return np.asarray(np.sqrt(np.einsum("nij,jk,nik->n", jacobian, covariance, jacobian)))
 
 
 def _model_of(covariance: Array) -> Model:

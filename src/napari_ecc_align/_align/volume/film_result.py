@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, cast
@@ -123,21 +123,18 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
             voxels of the reference; "rotation" by how many degrees it turned, about whatever
             axis. NaN stands for what could not be aligned.
         """
-        rows = self._rows()
-        return {key: np.array([row[key] for row in rows]) for key in _COLUMNS}
+        return self._copied_table()
 
-    def _rows(self) -> list[dict[str, Any]]:
-        return [
-            dict(zip(_COLUMNS, (frame, *_row(result)), strict=True))
-            for frame, result in zip(self.frames, self, strict=True)
-        ]
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for frame, result in zip(self.frames, self, strict=True):
+            yield dict(zip(_COLUMNS, (frame, *_row(result)), strict=True))
 
     @property
     def _unit(self) -> str:
         return ""
 
     def __repr__(self) -> str:
-        table = self.to_dict()
+        table = self._table
         if len(self.gaps) == len(self):
             return self._line()
         most = (f"{axis} up to {np.nanmax(np.abs(table[axis])):.2f}" for axis in "xyz")

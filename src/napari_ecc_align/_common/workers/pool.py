@@ -11,7 +11,7 @@ from typing import Generic
 
 from ..errors import InputError
 from .loop import Item, Lost, Result, Task
-from .process import Child, Message, use_one_thread
+from .process import Child, Message, received, use_one_thread
 
 _PAUSE = 0.1
 _STARTS = 3
@@ -74,12 +74,9 @@ class Pool(Generic[Item, Result]):
                 self._added()
 
     @property
-    def has_begun(self) -> bool:
-        """Whether a process that was started is ready for work, or has gone, or none starts."""
-        beginning = self._beginning is not None and self._beginning.is_alive()
-        workers = [*self._workers]
-        ready = any(worker.ready or worker.child.says for worker in workers)
-        return ready or not (workers or beginning)
+    def is_waiting(self) -> bool:
+        """Whether a process that has started waits for an item."""
+        return any(worker.ready and worker.task is None for worker in [*self._workers])
 
     def _await_beginning(self) -> None:
         if self._beginning is not None:
@@ -87,24 +84,32 @@ class Pool(Generic[Item, Result]):
 
     def start(self, task: Task[Item]) -> None:
         """Give an item to a process."""
-        self._await_beginning()
-        free = next((worker for worker in self._workers if worker.task is None), None)
-        (free or self._added()).give(task)
+        if not self.is_waiting:
+            self._await_beginning()
+        # One that is ready before one that is not.
+        free = [worker for worker in self._workers if worker.task is None]
+        free.sort(key=lambda worker: not worker.ready)
+        (free[0] if free else self._added()).give(task)
 
     def _added(self) -> _Worker[Item]:
         child = Child(_call, self._function, daemon=True)
         self._workers.append(_Worker(child, self._timeout, self._start))
         return self._workers[-1]
 
-    def poll(self) -> Iterator[tuple[Task[Item], Result | Lost]]:
+    def poll(self, pause: float = _PAUSE) -> Iterator[tuple[Task[Item], Result | Lost]]:
         """Yield the results that have come, and `Lost` for the items of processes that have gone.
+
+        Parameters
+        ----------
+        pause : float, optional
+            Seconds to wait for one.
 
         Raises
         ------
         InputError
             If processes do not start.
         """
-        wait([worker.child.connection for worker in self._workers], _PAUSE)
+        wait([worker.child.connection for worker in self._workers], pause)
         for worker in list(self._workers):
             message = worker.heard()
             if message is None:
@@ -179,7 +184,7 @@ def _call(connection: Connection, function: Callable[[Item], Result]) -> None:
     connection.send(Message("ready"))
     while True:
         try:
-            item = connection.recv()
+            item = received(connection)
         except EOFError:
             return
         connection.send(Message("result", function(item)))

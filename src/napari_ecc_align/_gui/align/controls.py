@@ -9,6 +9,8 @@ from ..shared.model_box import model_box
 from ..shared.rows import row
 
 _BUTTON_HEIGHT = 36
+BAR_INTERVAL = 0.03
+"""Seconds between two frames of which a bar tells."""
 
 
 def model_choice() -> ComboBox:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -13,7 +14,7 @@ from magicgui.widgets import Container, Label, ProgressBar, PushButton
 from napari.layers import Image
 from napari.utils.notifications import show_warning
 
-from ..._align.progress import Progress
+from ..._align.progress import FrameProgress, Progress
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
 from ..._transform.matrices import MotionModel
@@ -38,7 +39,7 @@ from ..shared.remembered_settings import remember
 from ..shared.rows import row, timer
 from ..shared.scrolling import Scroll, ScrollsWhereLow
 from ..shared.watching import Watch
-from .controls import begin_buttons, end_buttons, model_choice, name_stage
+from .controls import BAR_INTERVAL, begin_buttons, end_buttons, model_choice, name_stage
 from .next_steps import NextSteps, begin_dragging, draw_region, mark_points
 from .plan import describe_pair
 from .preview import FramePreview, Preview, preview_of
@@ -59,6 +60,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self._work = Background(self._set_running)
+        self._told = 0.0
         self._preview: Preview | FramePreview | None = None
         self._enough = Event()
         self.model = model_choice()
@@ -300,10 +302,13 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             self._scroll.bring(self.after.results.native)
 
     def _advance(self, step: Progress) -> None:
-        self.progress.value = round(step.fraction * self.progress.max)
-        name_stage(self.progress, step.stage)
         if self._preview is not None:
             self._preview.tell(step)
+        # Qt draws a bar at once, which takes as long as a frame of a film.
+        if not isinstance(step, FrameProgress) or time.monotonic() - self._told >= BAR_INTERVAL:
+            self.progress.value = round(step.fraction * self.progress.max)
+            name_stage(self.progress, step.stage)
+            self._told = time.monotonic()
 
     def _set_running(self, running: bool) -> None:
         self._focus.through(running, lambda: self._show_running(running))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -194,6 +195,10 @@ class FinishedRun:
 
         Of volumes in the reference's units.
         """
+        return self._drift
+
+    @cached_property
+    def _drift(self) -> dict[str, NDArray[Any]]:
         lay = self.task.lay
         if lay is None:
             return self.results.to_dict()

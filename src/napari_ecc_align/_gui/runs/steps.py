@@ -92,9 +92,12 @@ def _steps(task: Task) -> Generator[Progress, None, FinishedRun]:
         align = _align_volume
     run = yield from align(task, task.masks())
     done = run.inspection is not None or task.is_volume
-    if run.verdict not in FOUND or done or not task.resamples:
-        return run
-    return (yield from _resampled_steps(run))
+    if run.verdict in FOUND and task.resamples and not done:
+        run = yield from _resampled_steps(run)
+    if task.frame_by_frame:
+        # In this thread, and once: of thousands of frames it takes seconds.
+        run.drift()
+    return run
 
 
 def _resampled_steps(run: FinishedRun) -> Generator[Progress, None, FinishedRun]:
@@ -102,8 +105,8 @@ def _resampled_steps(run: FinishedRun) -> Generator[Progress, None, FinishedRun]
     task, frames = run.task, run.task.frames
     if task.drawn_where_looked_at:
         frames = replace(frames, levels=tuple(map(lazily, frames.levels)))
-    data = yield from frames.resample_steps(run.transforms, task.shape, task.parameters.resampling)
-    return replace(run, data=data)
+    steps = frames.resample_steps(run.transforms, task.shape, task.parameters.resampling)
+    return replace(run, data=(yield from _seldom(steps)))
 
 
 def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
