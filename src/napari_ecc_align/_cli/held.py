@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from .._align.volume.bent.field import VolumeField
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._common.tables import MATRIX_KEYS
 from .._images.files.suffixes import image_suffix
 from .._images.ome_zarr.scene_transform import is_scene, transform_in_scene
 from .._transform.field import Field
-from .._transform.formats.field_files import FIELD_FORMATS, holds_a_field, holds_a_volume_field
+from .._transform.formats.field_files import FIELD_FORMATS, holds_a_field
 from .._transform.formats.registry import holds_a_volume
 from .._transform.transform import Transform
+from .._transform.volume_field import VolumeField, load_field_of_either
 from .provenance import provenance_of
 
 AnyTransform = Transform | VolumeTransform | Field | VolumeField
@@ -43,7 +43,7 @@ def held_transform(path: Path) -> AnyTransform:
     if is_result(path):
         return _told(path, provenance_of(path))
     if holds_a_field(path):
-        return (VolumeField if holds_a_volume_field(path) else Field).load(path)
+        return load_field_of_either(path)
     return VolumeTransform.load(path) if holds_a_volume(path) else Transform.load(path)
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._align.progress import Progress
-from .._align.volume.bent.field import VolumeField
 from .._align.volume.inspection import (
     Looks,
     resampled_volume,
@@ -44,6 +43,7 @@ from .._images.files.volumes import (
 from .._images.interpolation import Interpolation
 from .._images.kinds import kind_of
 from .._images.warping import Resampling
+from .._transform.volume_field import VolumeField
 from .console import progress_bar
 from .inputs import search_options
 from .outputs import all_or_none, check_outputs, check_transform_out

@@ -10,7 +10,8 @@ from typing import Any
 
 from .._common.errors import InputError
 from .._common.given import GivenPath
-from .field import Field, field_of, stored_parts
+from .bent_map import stored_parts
+from .field import Field
 from .formats import own_json
 from .formats.field_files import (
     field_document,
@@ -179,7 +180,7 @@ def load_fields(path: GivenPath) -> list[Field]:
     >>> [field((1, 1)).round(3).tolist() for field in load_fields("one_field.npz")]
     [[1.5, 1.5]]
     """
-    return [field_of(stored) for stored in read_fields(path)]
+    return [Field.of_parts(stored) for stored in read_fields(path)]
 
 
 def as_document(transform: Transform | Field) -> dict[str, Any]:
@@ -192,6 +193,6 @@ def as_document(transform: Transform | Field) -> dict[str, Any]:
 def from_document(document: Any) -> Transform | Field:
     """Return the transform of a JSON document; raise `InputError` for any other document."""
     if is_field_document(document):
-        return field_of(field_in(document))
+        return Field.of_parts(field_in(document))
     matrix, model = own_json.matrix_of(document)
     return Transform(matrix, model=model)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.given import GivenPath, Numbers, as_floats
+from ..._transform.coordinates import checked_points
 from ..._transform.formats.registry import holds_a_volume, read_matrices, write_matrix
 from ..._transform.matrices import Matrix, checked_volume_matrix
 from ..._transform.transform import Transform
@@ -66,9 +67,7 @@ class VolumeTransform:
 
     def to_moving(self, points: Numbers) -> NDArray[np.float64]:
         """Map points (x, y, z) of the reference, shape (3,) or (N, 3), to the moving volume."""
-        given = as_floats(points, "points must be numbers of shape (3,) or (N, 3)")
-        if given.shape[-1:] != (3,) or given.ndim > 2:
-            raise InputError(f"points must have shape (3,) or (N, 3), not {given.shape}")
+        given = checked_points(points, 3)
         return np.asarray(given @ self.matrix[:3, :3].T + self.matrix[:3, 3])
 
     def to_reference(self, points: Numbers) -> NDArray[np.float64]:

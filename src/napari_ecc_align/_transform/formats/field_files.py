@@ -87,10 +87,13 @@ def packed(stored: Mapping[str, NDArray[np.floating[Any]]]) -> str:
     return b64encode(buffer.getvalue()).decode()
 
 
-def unpacked(text: str) -> dict[str, Array]:
-    """Return the arrays of such a text; raise `ValueError` if it is none."""
+def unpacked(text: str, axes: int | None = 2) -> dict[str, Array]:
+    """Return the arrays of such a text; raise `ValueError` if it is none.
+
+    Of a field of so many axes, or of as many as it has.
+    """
     try:
-        return _own(b64decode(text))
+        return _own(b64decode(text), axes)
     except MemoryError:
         raise
     except Exception as error:
@@ -229,11 +232,11 @@ def _is_json(path: GivenPath) -> bool:
     return Path(path).suffix.lower() == ".json"
 
 
-def _own(content: bytes, axes: int = 2) -> dict[str, Array]:
+def _own(content: bytes, axes: int | None = 2) -> dict[str, Array]:
     stored = _arrays(content)
     if any("/" in name for name in stored):
         raise ValueError("it holds one for each frame of a film: load_fields reads it")
-    return _checked(stored, axes)
+    return _checked(stored, axes or (3 if _LATTICES[0] in stored else 2))
 
 
 def _arrays(content: bytes) -> dict[str, Array]:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._common.given import Numbers
+from ...._transform.volume_field import VolumeField
 from ...._verdict.verdict import Verdict, WithVerdict
 from ..motion import Shape
 from ..tiles import VolumeTiles
-from .field import VolumeField
 
 
 @dataclass(frozen=True, eq=False)
