@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,8 @@ class VolumeField(BentMap):
         ----------
         path : str or Path
             A file ``.npz`` or ``.mha``, or a group ``.zarr`` of OME-NGFF 0.6 that has
-            displacements from reference to moving voxels, and nothing before or after them.
+            displacements from reference to moving voxels, and nothing before or after them; or
+            the record of a pair in a dataset, ``.json``.
 
         Examples
         --------
@@ -141,7 +143,11 @@ class VolumeField(BentMap):
 
 def unpacked_field(text: str) -> Field | VolumeField:
     """Return the field, of images or of volumes, that `packed_field` has written."""
-    stored = unpacked(text, None)
+    return field_of(unpacked(text, None))
+
+
+def field_of(stored: Mapping[str, Any]) -> Field | VolumeField:
+    """Return the field, of images or of volumes, of what `stored_parts` gives."""
     return (VolumeField if VolumeField.lattice_names[0] in stored else Field).of_parts(stored)
 
 
