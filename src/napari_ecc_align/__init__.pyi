@@ -8,7 +8,7 @@ from ._align.volume.align import align_volume
 from ._align.volume.bent.result import SmoothVolumeAlignment
 from ._align.volume.film import align_volume_stack
 from ._align.volume.film_result import VolumeStackResult, load_volume_transforms
-from ._align.volume.judged import judge_volume
+from ._align.volume.judge import judge_volume
 from ._align.volume.result import VolumeAlignment
 from ._align.volume.save import save_volume
 from ._align.volume.tiles import VolumeTiles

@@ -67,33 +67,29 @@ def _of_matrix(matrix: Any, model: Any = None) -> Transform | VolumeTransform:
     return VolumeTransform(matrix) if len(matrix) == 4 else Transform(matrix, model=model)
 
 
-def as_volume(held: AnyTransform | None, path: Path) -> VolumeTransform | None:
+def as_volume(held: AnyTransform | None, path: Path) -> VolumeTransform | VolumeField | None:
     """Return what is held as a transform of volumes, as those are judged by.
 
     Raises
     ------
     InputError
-        If it is of images, or a field.
+        If it is of images.
     """
-    if held is None or isinstance(held, VolumeTransform):
+    if held is None or isinstance(held, VolumeTransform | VolumeField):
         return held
-    if isinstance(held, VolumeField):
-        raise InputError(
-            f"{path} holds a field of volumes, which is not judged: apply it, and judge what "
-            "comes of that as it lies"
-        )
     raise InputError(f"{path} holds a transform of images, not of volumes")
 
 
 def held_volume(path: Path) -> VolumeTransform | None:
     """Return the transform of volumes that a result holds; raise `InputError` as both do."""
-    return as_volume(held_transform(path), path)
+    held = as_volume(held_transform(path), path)
+    if isinstance(held, VolumeField):
+        raise InputError(
+            f"{path} holds a field, by which volumes are judged that fit into memory: crop them"
+        )
+    return held
 
 
 def turned_round(held: AnyTransform) -> AnyTransform:
-    """Return the inverse of what is held; raise `InputError` if it has none."""
-    if isinstance(held, VolumeField):
-        raise InputError(
-            "--inverse is not for fields of volumes: align the other way round instead"
-        )
+    """Return the inverse of what is held."""
     return held.inverse

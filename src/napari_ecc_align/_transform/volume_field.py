@@ -16,6 +16,7 @@ from .bent_map import BentMap
 from .field import Field
 from .formats.field_files import holds_a_volume_field, read_field, unpacked
 from .formats.field_zarr import Sampled, is_zarr, read_zarr
+from .matrices import checked_spacing
 from .splines import Array, Lattice, summed
 
 
@@ -107,6 +108,48 @@ class VolumeField(BentMap):
             In voxels.
         """
         return self._known(shape, within)
+
+    def in_units(
+        self,
+        spacing: float | Sequence[float],
+        moving_spacing: float | Sequence[float] | None = None,
+    ) -> VolumeField:
+        """Return the same field between coordinates in micrometres, or what voxels measure.
+
+        As `VolumeTransform.in_units` does it: voxel 0 lies at 0. With ``1 / length`` for each
+        length, a field between micrometres, such as ITK's of images with a spacing, becomes one
+        between voxels.
+
+        Parameters
+        ----------
+        spacing : float or sequence of 3 floats
+            Length of the reference's voxels along (z, y, x), as for `align_volume`.
+        moving_spacing : float or sequence of 3 floats, optional
+            Of the moving volume's; by default the same.
+
+        Raises
+        ------
+        InputError
+            If a length is no positive number.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from napari_ecc_align import VolumeField
+        >>> field = VolumeField.from_displacements(np.full((8, 9, 10, 3), 0.5))
+        >>> field.in_units((2, 0.5, 0.5))((1, 2, 6)).round(6).tolist()
+        [1.25, 2.25, 7.0]
+        """
+        own = checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
+        other = checked_spacing(moving_spacing, "moving_spacing", own)
+        here, there = (np.diag([*lengths[::-1], 1.0]) for lengths in (own, other))
+        lattices = [
+            Lattice(one.start * length, one.spacing * length, one.count)
+            for one, length in zip(self.lattices, own.tolist(), strict=True)
+        ]
+        matrix = there @ self.matrix @ np.linalg.inv(here)
+        sigma = None if self.sigma is None else self.sigma * own[::-1]
+        return self._of(matrix, lattices, self.coefficients * own[::-1], sigma)
 
     @classmethod
     def load(cls, path: GivenPath) -> VolumeField:
