@@ -164,7 +164,7 @@ def _volume(document: dict[str, Any]) -> VolumeAlignment:
 
 def _bent(document: dict[str, Any]) -> SmoothAlignment:
     found: dict[str, Any] = {
-        "transform": Field.of_parts(unpacked(document.pop("field"))),
+        "transform": Field._of_parts(unpacked(document.pop("field"))),
         "shape": tuple(document.pop("shape")),
         "tiles": _tiles(document.pop("tiles")),
     }

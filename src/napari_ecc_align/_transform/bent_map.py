@@ -50,7 +50,7 @@ class BentMap:
     """
 
     __array_ufunc__ = None
-    lattice_names: ClassVar[tuple[str, ...]] = ()
+    _lattice_names: ClassVar[tuple[str, ...]] = ()
     _unit: ClassVar[str] = "px"
     # The splines of an inverse or a composition lie so many times as close.
     _closer: ClassVar[int] = 4
@@ -67,7 +67,7 @@ class BentMap:
         def sigma(self) -> Array | None: ...
 
     def __post_init__(self) -> None:
-        check = checked_volume_matrix if len(self.lattice_names) == 3 else checked_matrix
+        check = checked_volume_matrix if len(self._lattice_names) == 3 else checked_matrix
         object.__setattr__(self, "matrix", check(self.matrix))
         for name in ("matrix", "coefficients", "sigma"):
             array = getattr(self, name)
@@ -75,16 +75,16 @@ class BentMap:
                 array = np.array(array, np.float64)
                 array.setflags(write=False)
                 object.__setattr__(self, name, array)
-        name, counts = type(self).__name__, tuple(one.count for one in self.lattices)
+        name, counts = type(self).__name__, tuple(one.count for one in self._lattices)
         if self.coefficients.shape != (*counts, len(counts)):
             raise InputError(f"the coefficients of a {name} must fit its splines")
         if not np.isfinite(self.coefficients).all():
             raise InputError(f"the coefficients of a {name} must be finite")
 
     @property
-    def lattices(self) -> tuple[Lattice, ...]:
+    def _lattices(self) -> tuple[Lattice, ...]:
         """Where the splines lie along each axis, columns last."""
-        return tuple(getattr(self, name) for name in self.lattice_names)
+        return tuple(getattr(self, name) for name in self._lattice_names)
 
     @classmethod
     def _of(
@@ -94,7 +94,7 @@ class BentMap:
         coefficients: Array,
         sigma: Array | None = None,
     ) -> Self:
-        names = dict(zip(cls.lattice_names, lattices, strict=True))
+        names = dict(zip(cls._lattice_names, lattices, strict=True))
         made: Any = cls
         return made(matrix=matrix, coefficients=coefficients, sigma=sigma, **names)  # type: ignore[no-any-return]
 
@@ -103,7 +103,7 @@ class BentMap:
         cls, displacements: Numbers, spacing: Sequence[float], start: Sequence[float] = ()
     ) -> Self:
         """Return the field of displacements on an even grid, with its spacing by (x, y)."""
-        axes = len(cls.lattice_names)
+        axes = len(cls._lattice_names)
         given = np.asarray(displacements, np.float64)
         if given.ndim != axes + 1 or given.shape[-1] != axes or min(given.shape[:-1]) < 4:
             sides = "(d, h, w, 3)" if axes == 3 else "(h, w, 2)"
@@ -128,7 +128,7 @@ class BentMap:
         return self._displaced(given.reshape(-1, given.shape[-1])).reshape(given.shape)
 
     def _checked(self, points: Numbers) -> Array:
-        return checked_points(points, len(self.lattice_names))
+        return checked_points(points, len(self._lattice_names))
 
     def _displaced(self, points: Array) -> Array:
         """Return u at points."""
@@ -139,16 +139,16 @@ class BentMap:
         return np.stack(
             [
                 (np.clip(along, one.start, one.last) - one.start) / one.spacing
-                for along, one in zip(points.T[::-1], self.lattices, strict=True)
+                for along, one in zip(points.T[::-1], self._lattices, strict=True)
             ]
         )
 
     def _slopes(self) -> Array:
         """Return the derivatives of u at the steps of its lattices, (..., axes, axes)."""
         found = []
-        for along in reversed(range(len(self.lattices))):
+        for along in reversed(range(len(self._lattices))):
             slopes = self.coefficients
-            for axis, one in enumerate(self.lattices):
+            for axis, one in enumerate(self._lattices):
                 places = np.linspace(one.start, one.last, one.count - 2)
                 design = one.design(places, int(axis == along))
                 slopes = np.moveaxis(np.tensordot(design, slopes, axes=(1, axis)), 0, axis)
@@ -172,7 +172,7 @@ class BentMap:
         given = self._checked(points)
         axes = given.shape[-1]
         there = map_points(inverse_of(self.matrix), given.reshape(-1, axes))
-        back = inverse_of(affine_part(self.lattices, self.coefficients))
+        back = inverse_of(affine_part(self._lattices, self.coefficients))
         here, turn = map_points(back, there), back[:-1, :-1].T
         here = here - (here + self._displaced(here) - there) @ turn
         slopes = np.eye(axes) + self._slopes()
@@ -191,8 +191,8 @@ class BentMap:
     def inverse(self) -> Self:
         """The field from the moving side back to the reference, to 0.02 px where it is known."""
         # What is left beside a matrix is small, and goes on beyond the corners of what is turned.
-        affine, left = apart(self.lattices, self.coefficients)
-        least = self._of(self.matrix @ affine, self.lattices, left)
+        affine, left = apart(self._lattices, self.coefficients)
+        least = self._of(self.matrix @ affine, self._lattices, left)
         return self._fitted(inverse_of(least.matrix), least.to_reference, least(self._nodes()))
 
     def __matmul__(self, other: Self | MovesStraight) -> Self:
@@ -210,18 +210,18 @@ class BentMap:
         """Compose a transform after the field."""
         if not _is_straight(other, len(self.matrix)):
             return NotImplemented
-        return self._of(other.matrix @ self.matrix, self.lattices, self.coefficients, self.sigma)
+        return self._of(other.matrix @ self.matrix, self._lattices, self.coefficients, self.sigma)
 
     def _nodes(self) -> Array:
         """Return places throughout the box in which splines lie, as (x, y) or (x, y, z)."""
-        ends = [np.linspace(one.start, one.last, one.count) for one in self.lattices[::-1]]
+        ends = [np.linspace(one.start, one.last, one.count) for one in self._lattices[::-1]]
         return np.stack(np.meshgrid(*ends), axis=-1).reshape(-1, len(ends))
 
     def _fitted(self, matrix: Array, mapped: Callable[[Array], Array], within: Array) -> Self:
         """Return the field that maps points as a function does, in the box around some."""
         low, high = within.min(axis=0)[::-1], within.max(axis=0)[::-1]
         lattices, designs, places = [], [], []
-        for first, last, own in zip(low.tolist(), high.tolist(), self.lattices, strict=True):
+        for first, last, own in zip(low.tolist(), high.tolist(), self._lattices, strict=True):
             steps = self._closer * (own.count - 3)
             if own.spacing < self._closer:
                 steps = max(4, int(np.ceil((last - first) / max(1.0, own.spacing))))
@@ -250,7 +250,7 @@ class BentMap:
         assert self.sigma is not None
         squares = (self.sigma**2).sum(axis=-1)
         at = []
-        for one, lattice, count in zip(places, self.lattices, squares.shape, strict=True):
+        for one, lattice, count in zip(places, self._lattices, squares.shape, strict=True):
             share = (one - lattice.start) / max(lattice.last - lattice.start, 1e-9)
             at.append(np.rint(np.clip(share, 0, 1) * (count - 1)).astype(int))
         return np.asarray(np.sqrt(squares[tuple(at)]))
@@ -268,8 +268,8 @@ class BentMap:
     @property
     def largest(self) -> float:
         """How far u displaces at most, in px or voxels."""
-        places = [np.linspace(one.start, one.last, one.count) for one in self.lattices]
-        moved = summed(self.lattices, places, self.coefficients)
+        places = [np.linspace(one.start, one.last, one.count) for one in self._lattices]
+        moved = summed(self._lattices, places, self.coefficients)
         return float(np.sqrt((moved**2).sum(axis=-1).max()))
 
     def __repr__(self) -> str:
@@ -313,18 +313,18 @@ class BentMap:
         [1.5, 2.5, 3.5]
         """
         if is_zarr(path):
-            write_zarr(path, sampled(self, self.lattices), overwrite=overwrite)
+            write_zarr(path, sampled(self, self._lattices), overwrite=overwrite)
             return
-        dense = partial(at_pixels, self, self.lattices)
+        dense = partial(at_pixels, self, self._lattices)
         write_field(path, stored_parts(self), dense, overwrite=overwrite)
 
     @classmethod
-    def of_parts(cls, stored: Mapping[str, Any]) -> Self:
+    def _of_parts(cls, stored: Mapping[str, Any]) -> Self:
         """Return the field of what `stored_parts` gives."""
         parts = {name: np.asarray(part, np.float64) for name, part in stored.items()}
         lattices = [
             Lattice(float(parts[name][0]), float(parts[name][1]), count)
-            for name, count in zip(cls.lattice_names, parts["coefficients"].shape, strict=False)
+            for name, count in zip(cls._lattice_names, parts["coefficients"].shape, strict=False)
         ]
         return cls._of(parts["matrix"], lattices, parts["coefficients"], parts.get("sigma"))
 
@@ -349,10 +349,10 @@ def _is_straight(other: object, size: int) -> bool:
 
 
 def stored_parts(field: BentMap) -> dict[str, Array]:
-    """Return what makes up a field, by name, for `BentMap.of_parts`."""
+    """Return what makes up a field, by name, for `BentMap._of_parts`."""
     stored = {
         name: np.array([one.start, one.spacing])
-        for name, one in zip(field.lattice_names, field.lattices, strict=True)
+        for name, one in zip(field._lattice_names, field._lattices, strict=True)
     }
     stored |= {"matrix": field.matrix, "coefficients": field.coefficients}
     return stored if field.sigma is None else stored | {"sigma": field.sigma}

@@ -66,7 +66,7 @@ class Field(BentMap):
     coefficients: NDArray[np.float64]
     sigma: NDArray[np.float64] | None = None
 
-    lattice_names = ("rows", "columns")
+    _lattice_names = ("rows", "columns")
 
     @classmethod
     def from_displacements(
@@ -90,7 +90,7 @@ class Field(BentMap):
 
     def displacements(self, rows: Numbers, columns: Numbers) -> NDArray[np.float64]:
         """Return u at all crossings of rows and columns, shape (rows, columns, 2)."""
-        return summed(self.lattices, (rows, columns), self.coefficients)
+        return summed(self._lattices, (rows, columns), self.coefficients)
 
     def known(self, shape: tuple[int, ...], within: float = 1.0) -> NDArray[np.bool_]:
         """Return where the field is known to so many px (one sigma), shape (h, w).
@@ -126,7 +126,7 @@ class Field(BentMap):
         if is_zarr(path):
             return field_through(read_zarr(path))
         stored = read_field(path)
-        return cls._through(stored) if isinstance(stored, Sampled) else cls.of_parts(stored)
+        return cls._through(stored) if isinstance(stored, Sampled) else cls._of_parts(stored)
 
 
 def field_through(stored: Stored) -> Field:

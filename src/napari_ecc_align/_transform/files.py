@@ -181,7 +181,7 @@ def load_fields(path: GivenPath) -> list[Field]:
     >>> [field((1, 1)).round(3).tolist() for field in load_fields("one_field.npz")]
     [[1.5, 1.5]]
     """
-    return [Field.of_parts(stored) for stored in read_fields(path)]
+    return [Field._of_parts(stored) for stored in read_fields(path)]
 
 
 def as_document(transform: Transform | Field | VolumeField) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class VolumeField(BentMap):
     [5.84, 6.0, 4.0]
     >>> bent.to_reference(bent((5, 6, 4))).round(6).tolist()
     [5.0, 6.0, 4.0]
+    >>> (bent @ bent.inverse)((5.0, 6.0, 4.0)).round(1).tolist()
+    [5.0, 6.0, 4.0]
     >>> bent
     VolumeField(bends up to 1.00 voxels; where it is known, nobody said)
     >>> bent.uncertainty_at((5, 6, 4)), bent.known((12, 14, 16)).any(), round(bent.largest, 1)
@@ -68,7 +70,7 @@ class VolumeField(BentMap):
     coefficients: NDArray[np.float64]
     sigma: NDArray[np.float64] | None = None
 
-    lattice_names = ("planes", "rows", "columns")
+    _lattice_names = ("planes", "rows", "columns")
     _unit = "voxels"
     # Smooth as fields are, that is exact to a hundredth of a voxel, and eight times as quick.
     _closer, _asked = 2, 1
@@ -95,7 +97,7 @@ class VolumeField(BentMap):
 
     def displacements(self, planes: Numbers, rows: Numbers, columns: Numbers) -> Array:
         """Return u at all crossings of planes, rows and columns, (d, h, w, 3) by (x, y, z)."""
-        return summed(self.lattices, (planes, rows, columns), self.coefficients)
+        return summed(self._lattices, (planes, rows, columns), self.coefficients)
 
     def known(self, shape: Sequence[int], within: float = 1.0) -> NDArray[np.bool_]:
         """Return where the field is known to so many voxels (one sigma), shape (d, h, w).
@@ -145,7 +147,7 @@ class VolumeField(BentMap):
         here, there = (np.diag([*lengths[::-1], 1.0]) for lengths in (own, other))
         lattices = [
             Lattice(one.start * length, one.spacing * length, one.count)
-            for one, length in zip(self.lattices, own.tolist(), strict=True)
+            for one, length in zip(self._lattices, own.tolist(), strict=True)
         ]
         matrix = there @ self.matrix @ np.linalg.inv(here)
         sigma = None if self.sigma is None else self.sigma * own[::-1]
@@ -181,7 +183,7 @@ class VolumeField(BentMap):
                 )
             return cls._through(stored.sampled)
         found = read_field(path, 3)
-        return cls._through(found) if isinstance(found, Sampled) else cls.of_parts(found)
+        return cls._through(found) if isinstance(found, Sampled) else cls._of_parts(found)
 
 
 def unpacked_field(text: str) -> Field | VolumeField:
@@ -191,7 +193,7 @@ def unpacked_field(text: str) -> Field | VolumeField:
 
 def field_of(stored: Mapping[str, Any]) -> Field | VolumeField:
     """Return the field, of images or of volumes, of what `stored_parts` gives."""
-    return (VolumeField if VolumeField.lattice_names[0] in stored else Field).of_parts(stored)
+    return (VolumeField if VolumeField._lattice_names[0] in stored else Field)._of_parts(stored)
 
 
 def load_field_of_either(path: Path) -> Field | VolumeField:

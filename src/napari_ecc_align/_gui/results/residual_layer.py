@@ -23,8 +23,8 @@ _VISIBLE = 1 / 14
 END_COLOURS = ((0, 199, 84), (255, 0, 217))
 """Of the smallest number and the largest, in red, green and blue."""
 _ROUND = (1, 2, 5)
-# A field is drawn by so many arrows along the longer side.
-_ALONG = 24
+# A field is drawn by so many arrows along the longest side; in 3-D all are seen at once.
+_ALONG, _ALONG_OF_VOLUMES = 24, 12
 
 Array = NDArray[np.float64]
 Bent = SmoothAlignment | SmoothVolumeAlignment
@@ -88,14 +88,16 @@ def _field_layer(result: Bent, reference: PixelGrid, provenance: dict[str, Any])
 def _of_field(result: Bent) -> tuple[Array, Array, Array]:
     """Return places (x, y), or (x, y, z), where a field is known, how it bends, and one sigma."""
     sides = np.array(getattr(result, "spacing", (1.0, 1.0)))
-    steps = (np.array(result.shape) * sides).max() / _ALONG / sides
+    volume = len(result.shape) == 3
+    count = _ALONG_OF_VOLUMES if volume else _ALONG
+    steps = np.maximum(1.0, (np.array(result.shape) * sides).max() / count / sides)
     along = [
-        np.arange(step / 2, length, step) if step > 1 else np.arange(float(length))
-        for length, step in zip(result.shape, steps, strict=True)
+        # A slice shows those that begin on it, and the middle one is on show at first.
+        np.floor(np.arange(length // 2 % step, length, step))
+        if volume
+        else np.arange(step / 2, length, step)
+        for length, step in zip(result.shape, steps.tolist(), strict=True)
     ]
-    if len(along) == 3:
-        # A slice shows those that begin on it.
-        along = [np.floor(each) for each in along]
     grid = np.stack(np.meshgrid(*along, indexing="ij")[::-1], axis=-1)
     places = grid.reshape(-1, len(along))
     sigma = result.uncertainty_at(places)
