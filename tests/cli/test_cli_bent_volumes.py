@@ -60,6 +60,10 @@ def test_a_volume_that_bends_is_aligned_written_and_applied(pair, found):
     assert found["spacing"] == found["moving_spacing"] == (0.5, 0.5, 0.5)
     answer = json.loads(done.out)
     jsonschema.validate(answer, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/smooth_volumes"}]})
+    (folder / "result.json").write_text(done.out)
+    said = json.loads(run_main("info", folder / "result.json", "--json").out)
+    jsonschema.validate(said, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/info"}]})
+    assert said["transforms"][0]["bends_up_to"] == answer["bends_up_to"]
     assert answer["bends"] and answer["bends_up_to"] == pytest.approx(1.5, abs=0.01)
     assert answer["mean_difference"] < answer["mean_difference_before"] / 2
     places = np.random.default_rng(0).uniform(8, 32, (50, 3))
@@ -77,7 +81,7 @@ def test_a_volume_that_bends_is_aligned_written_and_applied(pair, found):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("info", "f.npz"), "holds a field of volumes"),
+        (("info", "f.npz", "--spacing", "2"), "a field between pixels"),
         (("convert", "f.npz", "g.mha", "--spacing", "2"), "a field between pixels"),
         (("apply", "f.npz", "flat.tif", "--like", "one.ome.tif", "--out", "x.tif"), "no volume"),
     ],
@@ -100,6 +104,22 @@ def test_a_field_of_volumes_is_written_in_other_formats(tmp_path, pair):
     assert run_main("convert", tmp_path / "f.npz", tmp_path / "back.npz", "--inverse").code == 0
     back = VolumeField.load(tmp_path / "back.npz")
     assert np.abs(back(bent(places)) - places).max() < 0.02
+
+
+def test_info_tells_of_a_field_of_volumes(pair, tmp_path):
+    _, bent = pair
+    replace(bent, sigma=np.full((2, 2, 2, 3), 0.1)).save(tmp_path / "f.npz")
+    answer = json.loads(run_main("info", tmp_path / "f.npz", "--json").out)
+    jsonschema.validate(answer, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/info"}]})
+    (row,) = answer["transforms"]
+    # What is left of a wave beside the line nearest to it.
+    wave = 1.5 * np.sin(np.linspace(0, SHAPE[0] - 1, 24) / 8)
+    left = wave - np.polyval(np.polyfit(range(24), wave, 1), range(24))
+    assert row["bends_up_to"] == pytest.approx(np.abs(left).max(), abs=0.01)
+    assert row["bends_rms"] == pytest.approx(np.sqrt((left**2).mean()), abs=0.01)
+    assert (row["known_share"], row["uncertainty"]) == (1, pytest.approx(0.1))
+    told = run_main("info", tmp_path / "f.npz").out
+    assert "voxels RMS" in told and "known to a voxel on 100%, typically to 0.1 voxels" in told
 
 
 def test_a_field_of_another_program_is_judged_in_micrometres(pair, monkeypatch):
