@@ -57,6 +57,8 @@ def test_a_volume_that_bends_is_aligned_by_one_click_and_taken_elsewhere(
     starts, matrix = arrows.data[:, 0], run.result.transform.matrix
     ends = arrows.data.sum(axis=1)[:, ::-1] @ matrix[:3, :3].T + matrix[:3, 3]
     assert np.median(np.linalg.norm(ends - field(starts[:, ::-1]), axis=1)) < 0.2
+    shown = np.abs(starts[:, 0] - viewer.dims.point[0] / PLACING["scale"][0]) < 0.5
+    assert shown.sum() > 20, "the slice that is on show has arrows"
     assert np.array_equal(starts, np.rint(starts)) and arrows.features["uncertainty"].max() <= 1
     assert "how the reference bends" in widget.after.next.legend.value
 

@@ -93,7 +93,7 @@ def _of_field(result: Bent) -> tuple[Array, Array, Array]:
     steps = np.maximum(1.0, (np.array(result.shape) * sides).max() / count / sides)
     along = [
         # A slice shows those that begin on it, and the middle one is on show at first.
-        np.floor(np.arange(length // 2 % step, length, step))
+        np.floor(np.arange((length - 1) // 2 % step, length, step))
         if volume
         else np.arange(step / 2, length, step)
         for length, step in zip(result.shape, steps.tolist(), strict=True)
