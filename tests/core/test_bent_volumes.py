@@ -13,6 +13,8 @@ from napari_ecc_align import (
     warp_volume,
 )
 from napari_ecc_align._align.given_field import judged_by
+from napari_ecc_align._align.volume.levels import volume_pyramid
+from napari_ecc_align._align.volume.tiles import FIRST_TILES, TileMatcher
 
 SHAPE = (60, 64, 68)
 NEVER = np.zeros((8, 9, 10, 3))
@@ -295,3 +297,13 @@ def test_a_lazy_volume_is_not_laid_through_a_field():
     field = VolumeField.from_displacements(NEVER)
     with pytest.raises(InputError, match="lazy"):
         warp_volume(da.zeros((8, 9, 10)), field)
+
+
+@pytest.mark.parametrize("size", [0, 0.6])
+def test_tiles_that_lie_off_by_more_than_noise_ask_for_all(size):
+    shape = (48, 64, 68)
+    moving, still = scene(shape, 4), (np.ones(3), np.eye(4))
+    bent = warp_volume(moving, VolumeField.from_displacements(waves(shape, size)))
+    pair = (volume_pyramid(noisy(one, k), still[0], 1.0) for k, one in enumerate((bent, moving)))
+    tiles = TileMatcher(*pair, 0, still[1], inverted=False).asked(still[1])
+    assert tiles.clear and (tiles.tested > FIRST_TILES) == (size > 0)
