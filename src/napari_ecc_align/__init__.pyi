@@ -5,11 +5,10 @@ from ._align.smooth_stack import SmoothStack
 from ._align.stack import align_stack
 from ._align.stack_result import StackResult
 from ._align.volume.align import align_volume
-from ._align.volume.bent.field import VolumeField
 from ._align.volume.bent.result import SmoothVolumeAlignment
 from ._align.volume.film import align_volume_stack
 from ._align.volume.film_result import VolumeStackResult, load_volume_transforms
-from ._align.volume.judged import judge_volume
+from ._align.volume.judge import judge_volume
 from ._align.volume.result import VolumeAlignment
 from ._align.volume.save import save_volume
 from ._align.volume.tiles import VolumeTiles
@@ -40,6 +39,7 @@ from ._transform.matrices import MotionModel
 from ._transform.parts import Parts
 from ._transform.transform import Transform
 from ._transform.transform_like import TransformLike
+from ._transform.volume_field import VolumeField
 from ._verdict.field_result import SmoothAlignment
 from ._verdict.result import AlignmentResult
 from ._verdict.tile_matching import Tiles

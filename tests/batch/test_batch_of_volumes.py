@@ -8,7 +8,18 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from napari_ecc_align import Batch, BatchSettings, InputError, VolumeTransform, save_volume
+from napari_ecc_align import (
+    Batch,
+    BatchSettings,
+    Field,
+    InputError,
+    VolumeField,
+    VolumeTransform,
+    save_volume,
+    warp_volume,
+)
+from napari_ecc_align._batch.records.read import read_record
+from napari_ecc_align._transform.volume_field import load_field_of_either
 
 NOISE = ndimage.gaussian_filter(np.random.default_rng(5).random((52, 76, 80)), 2)
 NOISE = np.rint(60_000 * (NOISE - NOISE.min()) / np.ptp(NOISE)).astype(np.uint16)
@@ -119,3 +130,50 @@ def test_volumes_of_ome_zarr_are_images_as_files_are(tmp_path):
     assert steps["same.ome.zarr"].resumed and not steps["one.ome.zarr"].resumed
     assert steps["one.ome.zarr"].record.outcome == "failed"
     assert "cannot read" in steps["one.ome.zarr"].record.reason
+
+
+def test_volumes_that_bend_have_a_field_by_which_their_siblings_are_resampled(tmp_path):
+    shape = (48, 52, 56)
+    rng = np.random.default_rng(3)
+    fine, soft = (ndimage.gaussian_filter(rng.normal(size=shape), size) for size in (1.6, 5))
+    moving = 10_000 + 2000 * (fine / fine.std() + soft / soft.std())
+    z, y, x = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
+    u = 1.2 * np.stack([np.sin(z / 9), np.cos(x / 9), np.sin(y / 9)], axis=-1)
+    truth = VolumeField.from_displacements(u)
+    bent = warp_volume(moving, truth, interpolation="cubic", fill=10_000)
+    cells = (moving > 12_000).astype("u2") * 7
+    three = {"fixed": bent, "moving": moving, "cells": cells}
+    told = {f"PhysicalSize{axis}": 0.5 for axis in "XYZ"}
+    for folder, volume in three.items():
+        (tmp_path / folder).mkdir()
+        path = tmp_path / folder / "one.ome.tif"
+        tifffile.imwrite(path, volume.astype("u2"), ome=True, metadata={"axes": "ZYX", **told})
+    settings = BatchSettings(model="smooth")
+    batch = Batch.plan(
+        tmp_path / "fixed", tmp_path / "moving", tmp_path / "out",
+        siblings=tmp_path / "cells", settings=settings,
+    )  # fmt: skip
+    (step,) = batch.run(workers=1)
+    record = step.record
+    assert record.outcome == "aligned", record.reason
+    here = rng.uniform(8, np.array(shape[::-1]) - 9, (200, 3))
+    assert isinstance(record.transform, VolumeField) and record.numbers["bends"] is True
+    assert np.median(np.linalg.norm(record.transform(here) - truth(here), axis=1)) < 0.2
+    assert record.numbers["known_share"] > 0.5 and record.numbers["bends_up_to"] > 1
+    assert record.numbers["different"] < 0.3 * record.numbers["different_before"]
+    written = tifffile.imread(tmp_path / "out" / "cells" / "one.ome.tif")
+    assert set(np.unique(written)) == {0, 7}
+    inner = (slice(8, -8),) * 3
+    assert np.mean((bent > 12_000)[inner] == (written > 0)[inner]) > 0.95
+    (again,) = batch.run(workers=1)
+    assert again.resumed
+    path = tmp_path / "out" / "records" / "one.ome.tif.json"
+    kept = VolumeField.load(path)
+    assert np.abs(kept(here) - record.transform(here)).max() < 1e-3
+    assert load_field_of_either(path).matrix.shape == (4, 4)
+    with pytest.raises(InputError, match="of volumes, not of images"):
+        Field.load(path)
+    corrected = batch.correct("one.ome.tif", truth)
+    assert corrected.outcome == "aligned" and corrected.review.decision == "corrected"
+    read = read_record(tmp_path / "out", "one.ome.tif").transform
+    assert np.abs(read(here) - truth(here)).max() < 0.01

@@ -1,6 +1,7 @@
 """Two depth stacks in files, of which one bends: a field found, written, and applied."""
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import ndimage
 from test_cli_json import SCHEMA
 
 from napari_ecc_align import SmoothVolumeAlignment, VolumeField, warp_volume
-from napari_ecc_align._align.volume import steps
+from napari_ecc_align._align.volume import judge, steps
 
 SHAPE = (40, 44, 42)
 GRAY = {"photometric": "minisblack"}
@@ -59,6 +60,10 @@ def test_a_volume_that_bends_is_aligned_written_and_applied(pair, found):
     assert found["spacing"] == found["moving_spacing"] == (0.5, 0.5, 0.5)
     answer = json.loads(done.out)
     jsonschema.validate(answer, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/smooth_volumes"}]})
+    (folder / "result.json").write_text(done.out)
+    said = json.loads(run_main("info", folder / "result.json", "--json").out)
+    jsonschema.validate(said, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/info"}]})
+    assert said["transforms"][0]["bends_up_to"] == answer["bends_up_to"]
     assert answer["bends"] and answer["bends_up_to"] == pytest.approx(1.5, abs=0.01)
     assert answer["mean_difference"] < answer["mean_difference_before"] / 2
     places = np.random.default_rng(0).uniform(8, 32, (50, 3))
@@ -76,11 +81,7 @@ def test_a_volume_that_bends_is_aligned_written_and_applied(pair, found):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("judge", "one.ome.tif", "two.ome.tif", "--transform", "f.npz"), "not judged: apply it"),
-        (("info", "f.npz"), "holds a field of volumes"),
-        (("apply", "f.npz", "two.ome.tif", "--like", "one.ome.tif", "--out", "x.tif", "--inverse"),
-         "not for fields of volumes"),
-        (("convert", "f.npz", "g.mha", "--inverse"), "not for fields of volumes"),
+        (("info", "f.npz", "--spacing", "2"), "a field between pixels"),
         (("convert", "f.npz", "g.mha", "--spacing", "2"), "a field between pixels"),
         (("apply", "f.npz", "flat.tif", "--like", "one.ome.tif", "--out", "x.tif"), "no volume"),
     ],
@@ -100,3 +101,45 @@ def test_a_field_of_volumes_is_written_in_other_formats(tmp_path, pair):
     for name in ("g.mha", "g.zarr"):
         assert run_main("convert", tmp_path / "f.npz", tmp_path / name).code == 0
         assert np.abs(VolumeField.load(tmp_path / name)(places) - bent(places)).max() < 0.01
+    assert run_main("convert", tmp_path / "f.npz", tmp_path / "back.npz", "--inverse").code == 0
+    back = VolumeField.load(tmp_path / "back.npz")
+    assert np.abs(back(bent(places)) - places).max() < 0.02
+
+
+def test_info_tells_of_a_field_of_volumes(pair, tmp_path):
+    _, bent = pair
+    replace(bent, sigma=np.full((2, 2, 2, 3), 0.1)).save(tmp_path / "f.npz")
+    answer = json.loads(run_main("info", tmp_path / "f.npz", "--json").out)
+    jsonschema.validate(answer, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/info"}]})
+    (row,) = answer["transforms"]
+    # What is left of a wave beside the line nearest to it.
+    wave = 1.5 * np.sin(np.linspace(0, SHAPE[0] - 1, 24) / 8)
+    left = wave - np.polyval(np.polyfit(range(24), wave, 1), range(24))
+    assert row["bends_up_to"] == pytest.approx(np.abs(left).max(), abs=0.01)
+    assert row["bends_rms"] == pytest.approx(np.sqrt((left**2).mean()), abs=0.01)
+    assert (row["known_share"], row["uncertainty"]) == (1, pytest.approx(0.1))
+    told = run_main("info", tmp_path / "f.npz").out
+    assert "voxels RMS" in told and "known to a voxel on 100%, typically to 0.1 voxels" in told
+
+
+def test_a_field_of_another_program_is_judged_in_micrometres(pair, monkeypatch):
+    folder, bent = pair
+    known = replace(bent, sigma=np.full((2, 2, 2, 3), 0.1))
+    found = SmoothVolumeAlignment(
+        known, "aligned", "Known to 0.1 px on 90%.", SHAPE, (0.5,) * 3, known_share=0.9,
+        uncertainty=0.1, bends=True, stiffness=8.0, ecc=0.99,
+    )  # fmt: skip
+    monkeypatch.setattr(judge, "smooth_volume_result", lambda *_: found)
+    files, out = (folder / "one.ome.tif", folder / "two.ome.tif"), folder / "judged"
+    told = []
+    for displaced, more in ((bent, ("--out", out)), (bent.inverse, ())):
+        displaced.in_units(0.5).save(folder / "um.npz", overwrite=True)
+        given = "--transform", folder / "um.npz", "--in-um"
+        told.append(json.loads(run_main("judge", *files, *given, *more, "--json").out))
+        jsonschema.validate(told[-1], {**SCHEMA, "anyOf": [{"$ref": "#/$defs/smooth_volumes"}]})
+    right, wrong = told
+    assert (right["verdict"], right["start"]) == ("aligned", "given"), right["reason"]
+    places = np.random.default_rng(0).uniform(8, 32, (50, 3))
+    written = VolumeField.load(right["files"]["transform"])
+    assert np.abs(written(places) - bent(places)).max() < 1e-6
+    assert wrong["verdict"] == "failed" and "px from where the volumes fit" in wrong["reason"]

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_ecc_align import InputError, VolumeField, align_volume, warp_volume
+from napari_ecc_align import (
+    InputError,
+    VolumeField,
+    VolumeTransform,
+    align_volume,
+    judge_volume,
+    warp_volume,
+)
+from napari_ecc_align._align.given_field import judged_by
+from napari_ecc_align._align.volume.levels import volume_pyramid
+from napari_ecc_align._align.volume.tiles import FIRST_TILES, TileMatcher
 
 SHAPE = (60, 64, 68)
 NEVER = np.zeros((8, 9, 10, 3))
@@ -151,6 +161,75 @@ def test_points_go_there_and_back_through_field_and_matrix():
     assert field.to_moving(points[0]).tolist() == field(points[:1])[0].tolist()
 
 
+def test_fields_are_turned_round_and_composed():
+    field = VolumeField.from_displacements(waves((8, 9, 10), 1.5), spacing=(4, 4, 4))
+    shift = VolumeTransform([[1, 0, 0, 2], [0, 1, 0.1, -1], [0, 0, 1.1, 3]])
+    points = np.random.default_rng(0).uniform(6, 24, (60, 3))
+    assert np.abs(field.inverse(field(points)) - points).max() < 0.02
+    assert np.abs((field.inverse @ field)(points) - points).max() < 0.02
+    assert np.abs((shift @ field)(points) - shift.to_moving(field(points))).max() < 1e-9
+    inner = points * 0.75
+    assert np.abs((field @ shift)(inner) - field(shift.to_moving(inner))).max() < 0.02
+    for wrong in (3, np.eye(4)):
+        with pytest.raises(TypeError):
+            field @ wrong
+
+
+def test_a_field_between_micrometres_is_one_between_voxels(bent):
+    field, lengths, others = bent[3].transform, (2, 0.5, 0.25), (1, 2, 4)
+    um = field.in_units(lengths, others)
+    points = np.random.default_rng(0).uniform(6, 50, (20, 3))
+    there = um(points * lengths[::-1]) / others[::-1]
+    assert np.abs(there - field(points)).max() < 1e-9
+    back = um.in_units([1 / one for one in lengths], [1 / one for one in others])
+    assert np.abs(back(points) - field(points)).max() < 1e-9
+    assert np.allclose(back.uncertainty_at(points), field.uncertainty_at(points))
+    with pytest.raises(InputError, match="spacing must be positive"):
+        field.in_units(0)
+
+
+BUMP = 6 * np.exp(-((np.arange(SHAPE[0]) - 30.0)[:, None, None, None] ** 2) / 2 / 8**2)
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict", "off"),
+    [
+        (0, "aligned", 0.15),
+        (np.array([0.3, 0, 0]), "aligned", 0.5),
+        (np.array([0, 0, 1.5]), "failed", 2),
+        (np.array([20.0, 0, 0]), "failed", 21),
+        (BUMP * (1, 0, 0), "failed", 4),
+        (np.where(np.arange(SHAPE[2]) < 15, 3.0, 0)[:, None] * (0, 1, 0), "doubtful", 0.15),
+    ],
+)
+def test_a_field_is_judged_by_the_one_that_the_volumes_find(bent, error, verdict, off):
+    _, _, u, result = bent
+    given = VolumeField.from_displacements(u + error)
+    starts = []
+    judged = judged_by(lambda start: starts.append(start) or result, given, SHAPE)
+    assert (judged.verdict, judged.judged, result.judged) == (verdict, True, False)
+    said = float(judged.reason.split()[2])
+    assert said < off and (verdict != "failed" or said > 1), judged.reason
+    assert starts[0].shape == (4, 4)
+    places = np.random.default_rng(0).uniform(4, 56, (200, 3))
+    assert np.array_equal(judged.transform(places), given(places))
+    known = judged.known()
+    wrong = np.linalg.norm(np.broadcast_to(error, (*SHAPE, 3)), axis=-1) > 2
+    assert known[wrong].sum() <= 0.1 * wrong.sum(), "what is wrong is not called known"
+
+
+def test_fields_from_elsewhere_are_judged_in_lengths():
+    u = waves((48, 52, 56), 1.2)
+    reference, moving = bent_pair(5, u)
+    thin, sizes = slice(None, None, 2), (1, 1, 0.5)
+    given = VolumeField.from_displacements((u * sizes)[thin] + (0, 0, 0.8))
+    judged = judge_volume(reference[thin], moving[thin], given, spacing=(2, 1, 1))
+    assert judged.verdict in ("failed", "doubtful") and judged.judged
+    assert float(judged.reason.split()[2]) == pytest.approx(1.6, abs=0.1)
+    none = judge_volume(reference, np.zeros((9, 9, 9)), VolumeField.from_displacements(u))
+    assert none.verdict == "failed" and "shows nothing" in none.reason
+
+
 def test_displacements_are_those_that_were_given():
     u = waves((12, 14, 16), 1.0)
     field = VolumeField.from_displacements(u)
@@ -218,3 +297,13 @@ def test_a_lazy_volume_is_not_laid_through_a_field():
     field = VolumeField.from_displacements(NEVER)
     with pytest.raises(InputError, match="lazy"):
         warp_volume(da.zeros((8, 9, 10)), field)
+
+
+@pytest.mark.parametrize("size", [0, 0.6])
+def test_tiles_that_lie_off_by_more_than_noise_ask_for_all(size):
+    shape = (48, 64, 68)
+    moving, still = scene(shape, 4), (np.ones(3), np.eye(4))
+    bent = warp_volume(moving, VolumeField.from_displacements(waves(shape, size)))
+    pair = (volume_pyramid(noisy(one, k), still[0], 1.0) for k, one in enumerate((bent, moving)))
+    tiles = TileMatcher(*pair, 0, still[1], inverted=False).asked(still[1])
+    assert tiles.clear and (tiles.tested > FIRST_TILES) == (size > 0)

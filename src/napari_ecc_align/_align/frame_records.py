@@ -18,7 +18,8 @@ import numpy as np
 from .._common.errors import InputError
 from .._common.file_lock import acquire
 from .._common.own_files import open_own
-from .._transform.field import field_of, stored_parts
+from .._transform.bent_map import stored_parts
+from .._transform.field import Field
 from .._transform.formats.field_files import packed, unpacked
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
@@ -163,7 +164,7 @@ def _volume(document: dict[str, Any]) -> VolumeAlignment:
 
 def _bent(document: dict[str, Any]) -> SmoothAlignment:
     found: dict[str, Any] = {
-        "transform": field_of(unpacked(document.pop("field"))),
+        "transform": Field._of_parts(unpacked(document.pop("field"))),
         "shape": tuple(document.pop("shape")),
         "tiles": _tiles(document.pop("tiles")),
     }

@@ -20,18 +20,16 @@ from .._transform.coordinates import scaled
 from .._transform.field import Field
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
-from .._verdict.limits import LIKE, WRONG
-from .._verdict.result import GIVEN
-from .._verdict.verdict import VERDICTS, Verdict
+from .._verdict.limits import LIKE
+from .._verdict.verdict import VERDICTS
 from .bent import Array, Bent, bent_steps, is_placed, nothing
 from .cancelling import CANCELLED, Cancelled
 from .counted_part import counted_sources
+from .given_field import judged_by
 from .options import Job
 from .progress import Progress
 
 _LEAST_STIFF = 4.0
-# A field that was given is looked at in so many places a side, and is right in so many of them.
-_ASKED, _MOST = 48, 0.9
 # The global motion is looked for on a level of so many pixels at most, and no more exactly (px of
 # it): the field does the rest. What is too fine to be seen there is looked for on a level of more.
 _ROUGH_PIXELS, _GLOBAL_PIXELS, _ROUGH = 20_000, 80_000, 0.2
@@ -234,25 +232,8 @@ def judged_field(
     cancel: Callable[[], bool] | None,
 ) -> SmoothAlignment:
     """Say whether a field lays a pair: how far from it the field lies that the images find."""
-    rows, columns = (np.linspace(0, length - 1.0, _ASKED) for length in job.shape)
-    places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
-    there = field(places)
-    wide = np.c_[places, np.ones(len(places))]
-    start = np.vstack([np.linalg.lstsq(wide, there, rcond=None)[0].T, [0, 0, 1]])
-    found = smooth_result(replace(job, initial=start), None, progress, cancel)
-    sigma = found.uncertainty_at(places)
-    known = np.isfinite(sigma) & (sigma <= WRONG)
-    if not (found.found and known.any()):
-        return replace(found, transform=field, start=GIVEN)
-    off = np.hypot(*(found.transform(places) - there).T)
-    middle, most = (float(np.quantile(off[known], share)) for share in (0.5, _MOST))
-    verdict: Verdict = found.verdict
-    if found.aligned and most > WRONG:
-        verdict = "failed" if middle > WRONG else "doubtful"
-    reason = (
-        f"It lies {middle:.2g} px from where the images fit, in nine places of ten less than "
-        f"{most:.2g} px. Where they fit: {found.reason}"
-    )
-    spread = np.where(known, np.hypot(sigma, off), np.inf).reshape(_ASKED, _ASKED, 1)
-    told = replace(field, sigma=np.repeat(spread / np.sqrt(2), 2, axis=2))
-    return replace(found, transform=told, verdict=verdict, reason=reason, start=GIVEN)
+
+    def find(start: Array) -> SmoothAlignment:
+        return smooth_result(replace(job, initial=start), None, progress, cancel)
+
+    return judged_by(find, field, job.shape)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Self, overload
 
+from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._common.given import GivenPath
 from .._transform.transform_like import FieldLike, TransformLike
+from .._transform.volume_field import VolumeField
 from .plan.image_folders import Siblings, path_text
 from .plan.pairing import make_plan
 from .plan.pairs import Plan, find_pairs
@@ -316,7 +318,11 @@ class Batch(Plan):
         return review.accept(self, name, note=note)
 
     def correct(
-        self, name: str, transform: TransformLike | FieldLike, *, note: str = ""
+        self,
+        name: str,
+        transform: TransformLike | FieldLike | VolumeTransform | VolumeField,
+        *,
+        note: str = "",
     ) -> Record:
         """Do a pair with a transform that a person has found.
 
@@ -325,7 +331,7 @@ class Batch(Plan):
         name : str
             Of the pair.
         transform : Transform, Field, result or array_like
-            Maps reference pixels to moving pixels.
+            Maps reference pixels to moving pixels; of volumes a VolumeTransform or VolumeField.
         note : str
             Anything worth keeping.
 

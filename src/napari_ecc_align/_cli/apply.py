@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from .._align.volume.bent.field import VolumeField
 from .._align.volume.film_result import load_volume_transforms
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
@@ -24,6 +23,7 @@ from .._transform.files import load_fields, load_transforms
 from .._transform.formats.field_files import holds_a_field, holds_fields
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
+from .._transform.volume_field import VolumeField
 from .console import narrate, say, tell
 from .held import held_transform, is_result, turned_round
 from .inputs import axes_told, read_meant

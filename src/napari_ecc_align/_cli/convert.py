@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .._align.volume.bent.field import VolumeField
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._transform.field import Field
@@ -14,6 +13,7 @@ from .._transform.files import load_transforms, save_transforms
 from .._transform.formats.field_files import GROUPS, holds_a_field
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
+from .._transform.volume_field import VolumeField
 from .console import tell
 from .held import AnyTransform, held_transform, is_result, turned_round
 from .outputs import all_or_none, check_outputs, check_parent

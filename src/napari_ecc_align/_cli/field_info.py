@@ -24,7 +24,7 @@ from .show import table
 _PLACES = 64
 _SMOOTH = "smooth"
 # What a result says of its field, beside the matrix.
-_TOLD = ("bends_up_to", "known_share", "uncertainty")
+TOLD = ("bends_up_to", "known_share", "uncertainty")
 _ELSEWHERE = "the field itself is in the file of --transform-out, not in this one"
 
 
@@ -45,7 +45,7 @@ def field_rows(
         Height and width of the reference; as far as the field goes, if None.
     chosen : Namespace
     """
-    _refuse_units(path, chosen)
+    refuse_units(path, chosen)
     many = holds_fields(path)
     numbers = document.get("numbers")
     known = {**document, **(numbers if isinstance(numbers, dict) else {})}
@@ -59,7 +59,8 @@ def field_rows(
         }
 
 
-def _refuse_units(path: Path, chosen: argparse.Namespace) -> None:
+def refuse_units(path: Path, chosen: argparse.Namespace) -> None:
+    """Raise `InputError` for the units of a field, which is between pixels."""
     sizes = chosen.pixel_size, chosen.moving_pixel_size, chosen.spacing, chosen.moving_spacing
     if any(one is not None for one in sizes):
         raise InputError(f"{path} is a field between pixels, which has no other unit")
@@ -85,10 +86,10 @@ def told_rows(
     frames = document.get("frames")
     given = frames if isinstance(frames, list) else [document]
     rows = [one for one in given if isinstance(one, dict) and one.get("model") == _SMOOTH]
-    rows = [row for row in rows if row.keys() >= {*MATRIX_KEYS, *_TOLD}]
+    rows = [row for row in rows if row.keys() >= {*MATRIX_KEYS, *TOLD}]
     found = [row for row in rows if row["m00"] is not None]
     if rows:
-        _refuse_units(path, chosen)
+        refuse_units(path, chosen)
     if rows and not found:
         raise InputError(f"{path} holds no transform: the alignment has failed")
     try:
@@ -102,7 +103,7 @@ def _told(path: Path, known: Mapping[str, Any], size: tuple[int, int] | None) ->
         [[known[f"m{row}{column}"] for column in range(3)] for row in range(3)]
     )
     center = frame_of(size).centre if size else (0.0, 0.0)
-    share, spread = (None if known[key] is None else float(known[key]) for key in _TOLD[1:])
+    share, spread = (None if known[key] is None else float(known[key]) for key in TOLD[1:])
     return {
         "file": str(path),
         "frame": known.get("frame"),
@@ -112,7 +113,7 @@ def _told(path: Path, known: Mapping[str, Any], size: tuple[int, int] | None) ->
         "center_x": float(center[0]),
         "center_y": float(center[1]),
         "unit": "px",
-        "bends_up_to": float(known[_TOLD[0]]),
+        "bends_up_to": float(known[TOLD[0]]),
         "bends_rms": None,
         "known_share": share,
         "uncertainty": spread,
@@ -152,30 +153,35 @@ def _numbers(field: Field, size: tuple[int, int] | None) -> dict[str, Any]:
     }
 
 
+def bends_text(row: Mapping[str, Any], unit: str) -> list[str]:
+    """Return how far a row's field bends, and where it is known."""
+    known = "where it is known, nobody said"
+    if row["known_share"] is not None:
+        one = "a pixel" if unit == "px" else "a voxel"
+        known = f"known to {one} on {row['known_share']:.0%}"
+    if row["uncertainty"] is not None:
+        known += f", typically to {max(row['uncertainty'], 0.01):.2g} {unit}"
+    bends = f"{row['bends_up_to']:.2f} {unit}"
+    if row["bends_rms"] is None:
+        bends += f", then moves as below; {_ELSEWHERE}"
+    else:
+        bends += f", {row['bends_rms']:.2f} {unit} RMS, from the affine motion nearest to it"
+    return [f"  bends by up to {bends}", f"  {known}"]
+
+
 def field_text(row: Mapping[str, Any]) -> list[str]:
     """Return what to print of a row."""
     frame = "" if row["frame"] is None else f", frame {row['frame']}"
     head = f"{row['file']}{frame}: {row['model']}"
     if row["verdict"]:
         head += f", {row['verdict']}: {row['reason']}"
-    known = "where it is known, nobody said"
-    if row["known_share"] is not None:
-        known = f"known to a pixel on {row['known_share']:.0%}"
-    if row["uncertainty"] is not None:
-        known += f", typically to {max(row['uncertainty'], 0.01):.2g} px"
     x, y, turn, across, down, shear = (row[key] for key in PART_KEYS)
     numbers = [f"{row[key]:.8g}" for key in MATRIX_KEYS]
-    bends = f"{row['bends_up_to']:.2f} px"
-    if row["bends_rms"] is None:
-        bends += f", then moves as below; {_ELSEWHERE}"
-    else:
-        bends += f", {row['bends_rms']:.2f} px RMS, from the affine motion nearest to it"
     at = f"({row['center_x']:.6g}, {row['center_y']:.6g})"
     turns = f"turns by {turn:.5f}°, is ({across:.6f}, {down:.6f}) times as large"
     return [
         head,
-        f"  bends by up to {bends}",
-        f"  {known}",
+        *bends_text(row, "px"),
         f"  that motion moves {at} of the reference by ({x:.4f}, {y:.4f}) px",
         f"  {turns}, shears by {shear:.5f}°",
         *table([("  matrix", *numbers[:3]), ("", *numbers[3:6]), ("", *numbers[6:])]),

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from .._align.volume.bent.field import VolumeField
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._common.tables import MATRIX_KEYS
 from .._images.files.suffixes import image_suffix
 from .._images.ome_zarr.scene_transform import is_scene, transform_in_scene
 from .._transform.field import Field
-from .._transform.formats.field_files import FIELD_FORMATS, holds_a_field, holds_a_volume_field
+from .._transform.formats.field_files import FIELD_FORMATS, holds_a_field
 from .._transform.formats.registry import holds_a_volume
 from .._transform.transform import Transform
+from .._transform.volume_field import VolumeField, load_field_of_either
 from .provenance import provenance_of
 
 AnyTransform = Transform | VolumeTransform | Field | VolumeField
@@ -43,7 +43,7 @@ def held_transform(path: Path) -> AnyTransform:
     if is_result(path):
         return _told(path, provenance_of(path))
     if holds_a_field(path):
-        return (VolumeField if holds_a_volume_field(path) else Field).load(path)
+        return load_field_of_either(path)
     return VolumeTransform.load(path) if holds_a_volume(path) else Transform.load(path)
 
 
@@ -67,33 +67,29 @@ def _of_matrix(matrix: Any, model: Any = None) -> Transform | VolumeTransform:
     return VolumeTransform(matrix) if len(matrix) == 4 else Transform(matrix, model=model)
 
 
-def as_volume(held: AnyTransform | None, path: Path) -> VolumeTransform | None:
+def as_volume(held: AnyTransform | None, path: Path) -> VolumeTransform | VolumeField | None:
     """Return what is held as a transform of volumes, as those are judged by.
 
     Raises
     ------
     InputError
-        If it is of images, or a field.
+        If it is of images.
     """
-    if held is None or isinstance(held, VolumeTransform):
+    if held is None or isinstance(held, VolumeTransform | VolumeField):
         return held
-    if isinstance(held, VolumeField):
-        raise InputError(
-            f"{path} holds a field of volumes, which is not judged: apply it, and judge what "
-            "comes of that as it lies"
-        )
     raise InputError(f"{path} holds a transform of images, not of volumes")
 
 
 def held_volume(path: Path) -> VolumeTransform | None:
     """Return the transform of volumes that a result holds; raise `InputError` as both do."""
-    return as_volume(held_transform(path), path)
+    held = as_volume(held_transform(path), path)
+    if isinstance(held, VolumeField):
+        raise InputError(
+            f"{path} holds a field, by which volumes are judged that fit into memory: crop them"
+        )
+    return held
 
 
 def turned_round(held: AnyTransform) -> AnyTransform:
-    """Return the inverse of what is held; raise `InputError` if it has none."""
-    if isinstance(held, VolumeField):
-        raise InputError(
-            "--inverse is not for fields of volumes: align the other way round instead"
-        )
+    """Return the inverse of what is held."""
     return held.inverse

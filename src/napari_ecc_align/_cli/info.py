@@ -19,7 +19,7 @@ from .._common.tables import MATRIX_KEYS, PART_KEYS, UNCERTAINTY_KEYS
 from .._images.files.images import read_file
 from .._transform.field import Field
 from .._transform.files import load_transforms
-from .._transform.formats.field_files import holds_a_field
+from .._transform.formats.field_files import holds_a_field, holds_a_volume_field
 from .._transform.formats.registry import holds_a_stack
 from .._transform.models import frame_of
 from .._transform.parts import Parts, parts_or_nan, scale_words, words_beyond_shift
@@ -29,7 +29,7 @@ from .field_info import field_rows, field_text, told_rows
 from .held import held_transform, is_result
 from .show import table, to_json
 from .values import in_units
-from .volume_info import is_of_volumes, volume_row, volume_text
+from .volume_info import is_of_volumes, volume_field_row, volume_row, volume_text
 
 _LARGEST = 2**24
 _PIXELS = "px"
@@ -65,6 +65,8 @@ def _rows(path: Path, chosen: argparse.Namespace) -> list[dict[str, Any]]:
             return [_row(_Found(path, held), _size(chosen), chosen)]
         what = "a field" if isinstance(held, Field) else "a transform of volumes"
         raise InputError(f"{path} holds {what}: convert it to a file, of which info tells")
+    if holds_a_field(path) and holds_a_volume_field(path):
+        return [volume_field_row(path, document, chosen)]
     if holds_a_field(path):
         return [*field_rows(path, document, _size(chosen), chosen)]
     if told := told_rows(path, document, _size(chosen), chosen):
@@ -169,9 +171,9 @@ def _row(
 
 
 def _text_of(row: dict[str, Any]) -> list[str]:
-    if "bends_up_to" in row:
-        return field_text(row)
-    return volume_text(row) if "z" in row else _text(row)
+    if "z" in row:
+        return volume_text(row)
+    return field_text(row) if "bends_up_to" in row else _text(row)
 
 
 def _text(row: dict[str, Any]) -> list[str]:

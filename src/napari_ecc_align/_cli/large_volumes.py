@@ -67,7 +67,7 @@ def run_large_volumes(chosen: argparse.Namespace) -> int:
     start = chosen.transform if judges else chosen.initial
     given = [chosen.reference, chosen.moving, *filter(None, [start])]
     check_outputs(paths.values(), given, overwrite=chosen.overwrite)
-    lies = None
+    lies: Any = None
     if start is not None:
         lies = held_volume(start) if judges else VolumeTransform.load(start)
     own = chosen.spacing or reference.spacing
@@ -76,7 +76,8 @@ def run_large_volumes(chosen: argparse.Namespace) -> int:
     cubes = (1.0, 1.0, 1.0)
     if judges and lies is not None and chosen.in_um:
         lies = in_voxels(lies, (own, other) if own and other else None)
-    steps = (
+    # By no field: what `held_volume` returns is a matrix.
+    steps: Any = (
         partial(volume_judging_steps, transform=lies)
         if judges
         else partial(

@@ -7,15 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .._align.volume.parts import volume_parts
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._common.tables import MATRIX_KEYS
 from .._images.files.images import read_file
+from .._transform.coordinates import map_points
 from .._transform.formats.registry import holds_a_volume
+from .._transform.volume_field import VolumeField
+from .field_info import TOLD, bends_text, refuse_units
 from .show import table
 from .values import in_lengths
 
+# A field is looked at in so many places a side.
+_PLACES = 24
 _SIDES = ("width", "height", "depth")
 _PARTS = (("x", "y", "z"), ("axis_x", "axis_y", "axis_z"), ("scale_x", "scale_y", "scale_z"))
 
@@ -38,13 +45,17 @@ def volume_row(
     """Return a transform of volumes as one row."""
     if chosen.size is not None or chosen.pixel_size is not None:
         raise InputError(f"{path} is of volumes: --like and --spacing are for those")
-    known = document.get("alignment") or document
+    known, bends = document.get("alignment") or document, dict[str, Any]()
     if not _is_result(document):
         transform = VolumeTransform.load(path)
     elif document["matrix"] is None:
         raise InputError(f"{path} holds no transform: the alignment has failed")
     else:
-        transform = VolumeTransform(document["matrix"], document.get("model", "affine"))
+        model = document.get("model", "affine")
+        bends = {key: document.get(key) for key in TOLD if model == "smooth"}
+        if bends:
+            refuse_units(path, chosen)
+        transform = VolumeTransform(document["matrix"], "affine" if bends else model)
     like = None if chosen.like is None else read_file(chosen.like)
     sides = (
         [known.get(key) for key in _SIDES] if like is None else [*like.shape[::-1], like.frames]
@@ -64,6 +75,45 @@ def volume_row(
         **dict(zip(("center_x", "center_y", "center_z"), middle, strict=True)),
         "unit": "voxels" if chosen.spacing is None else chosen.unit,
         "matrix": transform.matrix.tolist(),
+        **({"model": "smooth", "bends_rms": None, **bends} if bends else {}),
+    }
+
+
+def volume_field_row(
+    path: Path, document: Mapping[str, Any], chosen: argparse.Namespace
+) -> dict[str, Any]:
+    """Return a field of volumes as one row: the affine motion nearest to it, and how it bends."""
+    refuse_units(path, chosen)
+    if chosen.size is not None:
+        raise InputError(f"{path} is of volumes: --like is for those")
+    field = VolumeField.load(path)
+    ends = [one.last for one in (field.columns, field.rows, field.planes)]
+    if chosen.like is not None:
+        like = read_file(chosen.like)
+        ends = [side - 1.0 for side in (*like.shape[::-1], like.frames)]
+    here = np.stack(np.meshgrid(*(np.linspace(0, end, _PLACES) for end in ends)), axis=-1)
+    here = here.reshape(-1, 3)
+    there, wide = field(here), np.c_[here, np.ones(len(here))]
+    matrix = np.vstack([np.linalg.lstsq(wide, there, rcond=None)[0].T, np.eye(4)[3]])
+    bends = np.linalg.norm(there - map_points(matrix, here), axis=1)
+    sigma = field.uncertainty_at(here)
+    within = sigma <= 1
+    middle = [end / 2 for end in ends]
+    numbers = document.get("numbers")
+    known = {**document, **(numbers if isinstance(numbers, dict) else {})}
+    return {
+        "file": str(path),
+        **{key: known.get(key) for key in ("verdict", "reason")},
+        "model": field.model,
+        **volume_parts(matrix, middle)._asdict(),
+        **dict(zip(("center_x", "center_y", "center_z"), middle, strict=True)),
+        "unit": "voxels",
+        "matrix": matrix.tolist(),
+        "bends_up_to": float(bends.max()),
+        "bends_rms": float(np.sqrt((bends**2).mean())),
+        "known_share": None if field.sigma is None else float(within.mean()),
+        # Of each axis, as in results.
+        "uncertainty": float(np.median(sigma[within]) / np.sqrt(3)) if within.any() else None,
     }
 
 
@@ -76,8 +126,10 @@ def volume_text(row: Mapping[str, Any]) -> list[str]:
     middle = ", ".join(f"{row[f'center_{key}']:.6g}" for key in "xyz")
     numbers = [[f"{value:.8g}" for value in line] for line in row["matrix"]]
     matrix = [("  matrix" if not k else "", *line) for k, line in enumerate(numbers)]
+    bends = [] if "bends_up_to" not in row else bends_text(row, "voxels")
     return [
         head,
+        *bends,
         f"  at ({middle}) of the reference",
         f"  moves by ({shift}) {row['unit']} along x, y, z",
         f"  turns by {row['rotation']:.5f}° about ({axis})",

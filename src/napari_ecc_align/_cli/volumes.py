@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._align.progress import Progress
-from .._align.volume.bent.field import VolumeField
 from .._align.volume.inspection import (
     Looks,
     resampled_volume,
@@ -44,6 +43,7 @@ from .._images.files.volumes import (
 from .._images.interpolation import Interpolation
 from .._images.kinds import kind_of
 from .._images.warping import Resampling
+from .._transform.volume_field import VolumeField
 from .console import progress_bar
 from .inputs import search_options
 from .outputs import all_or_none, check_outputs, check_transform_out
@@ -139,13 +139,16 @@ def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     pair = _pair(chosen, read, start)
     given = {"initial": pair.initial, "all_turns": chosen.all_turns}
     if chosen.model == "smooth":
-        return _run(chosen, read, pair, beside, partial(smooth_volume_steps, **given))
+        bending = partial(smooth_volume_steps, **given)
+        return _run(chosen, read, pair, beside, bending, bends=True)
     steps = partial(volume_steps, search=search_options(chosen), **given)
     return _run(chosen, read, pair, beside, steps)
 
 
 def judge_volumes(
-    chosen: argparse.Namespace, read: list[ImageFile], given: VolumeTransform | None
+    chosen: argparse.Namespace,
+    read: list[ImageFile],
+    given: VolumeTransform | VolumeField | None,
 ) -> int:
     """Judge a transform of two volumes, print it, and write what align writes; as `run_volumes`.
 
@@ -155,13 +158,13 @@ def judge_volumes(
     if given is not None and chosen.in_um:
         given = in_voxels(given, pair.spacings)
     steps = partial(volume_judging_steps, transform=given or pair.initial)
-    return _run(chosen, read, pair, {}, steps)
+    return _run(chosen, read, pair, {}, steps, bends=isinstance(given, VolumeField))
 
 
 def in_voxels(
-    transform: VolumeTransform, spacings: tuple[Spacing, Spacing] | None
-) -> VolumeTransform:
-    """Return a transform between coordinates in micrometres as one between voxels."""
+    transform: VolumeTransform | VolumeField, spacings: tuple[Spacing, Spacing] | None
+) -> VolumeTransform | VolumeField:
+    """Return a transform, or a field, between coordinates in micrometres as one between voxels."""
     if spacings is None:
         raise InputError(
             "--in-um needs the lengths of voxels, which the files do not say: give --spacing"
@@ -176,9 +179,11 @@ def _run(
     pair: _Pair,
     beside: Mapping[str, Path],
     steps: Callable[..., Generator[Progress, None, Aligned]],
+    *,
+    bends: bool = False,
 ) -> int:
     check_fill(chosen.fill, read[1].pixels.dtype)
-    paths = {**beside, **_paths(chosen)}
+    paths = {**beside, **_paths(chosen, bends=bends)}
     check_outputs(paths.values(), _inputs(chosen), overwrite=chosen.overwrite)
     with progress_bar(chosen) as show:
         running = steps(
@@ -304,13 +309,13 @@ def volume_mask(path: Path | None, name: object, volume: NDArray[Any]) -> NDArra
     return np.broadcast_to(mask != 0, volume.shape[:3])
 
 
-def _paths(chosen: argparse.Namespace) -> dict[str, Path]:
+def _paths(chosen: argparse.Namespace, *, bends: bool) -> dict[str, Path]:
     """Return where the results go, by role, in the order of writing."""
     if chosen.out is None:
         return {}
     stem, own = own_stem(chosen.moving), image_suffix(chosen.moving)
     suffix = own if own.lower() in NIFTI else ".ome.tif"
-    own_format = ".npz" if getattr(chosen, "model", None) == "smooth" else ".json"
+    own_format = ".npz" if bends else ".json"
     return {
         "warped": chosen.out / f"{stem}_aligned{suffix}",
         "difference": chosen.out / f"{stem}_difference{suffix}",

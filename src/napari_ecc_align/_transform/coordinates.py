@@ -9,11 +9,12 @@ from .._common.errors import InputError
 from .._common.given import Numbers, as_floats
 
 
-def checked_points(points: Numbers) -> NDArray[np.float64]:
-    """Return points (x, y) of shape (2,) or (N, 2) as numbers, or raise `InputError`."""
-    given = as_floats(points, "points must be numbers of shape (2,) or (N, 2)")
-    if given.ndim not in (1, 2) or given.shape[-1] != 2:
-        raise InputError(f"points must have shape (2,) or (N, 2), not {given.shape}")
+def checked_points(points: Numbers, axes: int = 2) -> NDArray[np.float64]:
+    """Return points (x, y), of shape (2,) or (N, 2), or of three axes, or raise `InputError`."""
+    shapes = f"({axes},) or (N, {axes})"
+    given = as_floats(points, f"points must be numbers of shape {shapes}")
+    if given.ndim not in (1, 2) or given.shape[-1] != axes:
+        raise InputError(f"points must have shape {shapes}, not {given.shape}")
     return given
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from .coordinates import map_points
 from .formats.field_zarr import Sampled
-from .splines import Array, Lattice
+from .splines import Array, Lattice, summed
 
 # Between the places at which displacements are written, lines are right to so many px.
 _BETWEEN = 0.01
@@ -22,13 +22,12 @@ class Bending(Protocol):
     def matrix(self) -> Array: ...
     @property
     def coefficients(self) -> Array: ...
-    @property
-    def displacements(self) -> Any: ...
 
 
 def at_pixels(field: Bending, lattices: Sequence[Lattice]) -> Sampled:
     """Return how far every pixel, or voxel, moves; with its lattices, columns last."""
-    return _moved(field, [np.arange(one.start, one.last + 1e-6) for one in lattices], 1.0)
+    places = [np.arange(one.start, one.last + 1e-6) for one in lattices]
+    return _moved(field, lattices, places, 1.0)
 
 
 def sampled(field: Bending, lattices: Sequence[Lattice]) -> Sampled:
@@ -42,17 +41,18 @@ def sampled(field: Bending, lattices: Sequence[Lattice]) -> Sampled:
         np.linspace(one.start, one.last, count + 1)
         for one, count in zip(lattices, counts, strict=True)
     ]
-    return _moved(field, grid)
+    return _moved(field, lattices, grid)
 
 
-def _moved(field: Bending, places: Sequence[Array], apart: float | None = None) -> Sampled:
+def _moved(
+    field: Bending,
+    lattices: Sequence[Lattice],
+    places: Sequence[Array],
+    apart: float | None = None,
+) -> Sampled:
     """Return how far all crossings of places move, which are so far apart."""
     points = np.stack(np.meshgrid(*places, indexing="ij")[::-1], axis=-1)
-    bent = points + field.displacements(*places)
-    if len(places) == 2:
-        moved = map_points(field.matrix, bent)
-    else:
-        moved = bent @ field.matrix[:-1, :-1].T + field.matrix[:-1, -1]
+    moved = map_points(field.matrix, points + summed(lattices, places, field.coefficients))
     start = tuple(float(along[0]) for along in places[::-1])
     spacing = tuple(apart or float(along[1] - along[0]) for along in places[::-1])
     return Sampled(np.asarray(moved - points), start, spacing)

@@ -10,7 +10,8 @@ from typing import Any
 
 from .._common.errors import InputError
 from .._common.given import GivenPath
-from .field import Field, field_of, stored_parts
+from .bent_map import BentMap, stored_parts
+from .field import Field
 from .formats import own_json
 from .formats.field_files import (
     field_document,
@@ -23,6 +24,7 @@ from .formats.registry import read_matrices, write_stack
 from .formats.stored import StoredMatrix
 from .transform import Transform
 from .transform_like import FieldLike, TransformLike, as_transform
+from .volume_field import VolumeField, field_of
 
 
 def save_transforms(
@@ -179,17 +181,17 @@ def load_fields(path: GivenPath) -> list[Field]:
     >>> [field((1, 1)).round(3).tolist() for field in load_fields("one_field.npz")]
     [[1.5, 1.5]]
     """
-    return [field_of(stored) for stored in read_fields(path)]
+    return [Field._of_parts(stored) for stored in read_fields(path)]
 
 
-def as_document(transform: Transform | Field) -> dict[str, Any]:
+def as_document(transform: Transform | Field | VolumeField) -> dict[str, Any]:
     """Return the JSON document of a transform, which a ``.json`` file and a record hold."""
-    if isinstance(transform, Field):
+    if isinstance(transform, BentMap):
         return field_document(stored_parts(transform))
     return own_json.document_of(transform.matrix, transform.model)
 
 
-def from_document(document: Any) -> Transform | Field:
+def from_document(document: Any) -> Transform | Field | VolumeField:
     """Return the transform of a JSON document; raise `InputError` for any other document."""
     if is_field_document(document):
         return field_of(field_in(document))

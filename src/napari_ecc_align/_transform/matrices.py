@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Literal, TypeAlias, get_args
 
@@ -85,6 +86,22 @@ def checked_volume_matrix(matrix: Numbers) -> Matrix:
     if singular[2] <= _SINGULAR * singular[0]:
         raise InputError("matrix is singular: it squeezes the volume onto a plane")
     return checked.copy()
+
+
+def checked_spacing(
+    given: Sequence[float] | float | None, name: str, default: Sequence[float] | Matrix
+) -> Matrix:
+    """Return the lengths of a voxel along (z, y, x), shape (3,), or raise `InputError`."""
+    if given is None:
+        return np.array(default, np.float64)
+    refusal = f"{name} must be the length of a voxel, or its lengths along (z, y, x)"
+    spacing = as_floats(given, refusal)
+    if spacing.shape not in ((), (1,), (3,)):
+        raise InputError(refusal)
+    checked = np.array(np.broadcast_to(spacing, (3,)))
+    if not (np.isfinite(checked) & (checked > 0)).all():
+        raise InputError(f"{name} must be positive, not {given}")
+    return checked
 
 
 def checked_of_any_size(matrix: Numbers) -> Matrix:

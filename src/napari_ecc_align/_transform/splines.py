@@ -162,6 +162,29 @@ def apart(lattices: Sequence[Lattice], coefficients: Array) -> tuple[Array, Arra
     return affine, np.asarray(moved - places)
 
 
+def solved(slopes: Sequence[Array], wanted: Array) -> Array:
+    """Return how far to go along each axis to come by what is wanted, by Cramer's rule.
+
+    Parameters
+    ----------
+    slopes : sequence of (n, axes) array
+        By how much each of n places moves per step along x, y and z.
+    wanted : (n, axes) array
+        What folds is taken to leave `LEAST_AREA`.
+    """
+    size = np.maximum(_spanned(slopes), LEAST_AREA)
+    steps = [_spanned([*slopes[:k], wanted, *slopes[k + 1 :]]) / size for k in range(len(slopes))]
+    return np.stack(steps, axis=1)
+
+
+def _spanned(sides: Sequence[Array]) -> Array:
+    """Return the areas, or volumes, that sides span."""
+    if len(sides) == 2:
+        (a, c), (b, d) = (one.T for one in sides)
+        return np.asarray(a * d - b * c)
+    return np.asarray((sides[0] * np.cross(sides[1], sides[2])).sum(axis=1))
+
+
 def _slopes(values: Array) -> Array:
     """Return by how much values go up a step of each axis, on average, (axes, components)."""
     axes = range(values.ndim - 1)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ..._common.errors import InputError
 from ..._ecc.options import DEFAULTS, SearchOptions
 from ..._images.sources import LazyArray
-from ..._transform.matrices import checked_volume_matrix
+from ..._transform.matrices import checked_spacing, checked_volume_matrix
 from ..._transform.models import Array
 from ..progress import Progress
 from ..smooth import check_stiffness
@@ -25,7 +25,6 @@ from .transform import (
     VOLUME_MOTION_MODELS,
     VolumeMotionModel,
     VolumeTransform,
-    checked_spacing,
 )
 
 _TURNED = np.eye(4)[[2, 1, 0, 3]]

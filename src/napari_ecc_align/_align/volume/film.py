@@ -12,7 +12,7 @@ from ..._common.errors import InputError
 from ..._common.steps import outcome_of
 from ..._ecc.options import DEFAULTS, SearchOptions
 from ..._images.sources import LazyArray
-from ..._transform.matrices import checked_volume_matrix
+from ..._transform.matrices import checked_spacing, checked_volume_matrix
 from ..frame_by_frame import FrameSteps, Series
 from ..passes import (
     ONE_PROCESS,
@@ -33,7 +33,6 @@ from .transform import (
     VOLUME_MOTION_MODELS,
     VolumeMotionModel,
     VolumeTransform,
-    checked_spacing,
 )
 
 Volumes = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]

@@ -23,7 +23,7 @@ from ..._images.sources import is_lazy
 from ..._images.warping import Resampling
 from ..._transform.axes import in_row_column
 from ..._transform.models import Array
-from .bent.field import VolumeField
+from ..._transform.volume_field import VolumeField
 from .bent.result import SmoothVolumeAlignment
 from .coverage import covered_planes
 from .motion import Shape, corners

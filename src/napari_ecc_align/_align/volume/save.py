@@ -12,9 +12,9 @@ from ..._common.errors import InputError
 from ..._common.given import GivenPath
 from ..._images.ome_zarr.writing import written_volume
 from ..._images.sources import is_lazy
+from ..._transform.matrices import checked_spacing
 from ..progress import Progress
 from .sources import VolumeLike, is_pyramid
-from .transform import checked_spacing
 
 
 def save_volume(

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 from ..._common.errors import InputError
 from ..._common.steps import awaited, retold
 from ..._ecc.options import SearchOptions
+from ..._transform.volume_field import VolumeField
 from ..progress import Progress
 from .align import align_volume
 from .bent.result import SmoothVolumeAlignment
-from .judged import judge_volume
+from .judge import judge_volume
 from .result import VolumeAlignment
 from .sources import VolumeLike
 from .transform import VOLUME_MOTION_MODELS, VolumeMotionModel, VolumeTransform
@@ -92,15 +93,15 @@ def smooth_volume_steps(
 def volume_judging_steps(
     reference: VolumeLike,
     moving: VolumeLike,
-    transform: VolumeTransform | None,
+    transform: VolumeTransform | VolumeField | None,
     **options: Any,
-) -> Generator[Progress, None, VolumeAlignment]:
+) -> Generator[Progress, None, VolumeAlignment | SmoothVolumeAlignment]:
     """Judge a transform of volumes as `judge_volume` does, in a thread of its own.
 
     Parameters
     ----------
     reference, moving : array_like, lazy array or sequence of such, shape (planes, rows, columns)
-    transform : VolumeTransform or None
+    transform : VolumeTransform, VolumeField or None
         Voxel on voxel if left out.
     **options
         Spacings and masks, as `judge_volume` takes them.

@@ -12,7 +12,15 @@ from ..._common.quantiles import middle, quantile
 from ..._images.pyramid.filters import SIGMA
 from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
-from ..._verdict.limits import AGREEMENT_RADIUS, CLEAR, LEAST_AGREEING, LEAST_LIKE, SAME_PLACE
+from ..._verdict.limits import (
+    AGREEMENT_RADIUS,
+    CLEAR,
+    CLEAR_SIGMAS,
+    LARGEST_UNCERTAINTY,
+    LEAST_AGREEING,
+    LEAST_LIKE,
+    SAME_PLACE,
+)
 from .blocks import BlockSampler, patches, smoothed
 from .levels import VolumeLevel
 from .motion import Shape, scaled
@@ -199,12 +207,23 @@ class TileMatcher:
         if len(self._origins) <= FIRST_TILES:
             return self._weighed(*some)
         said = self._weighed(*some)
-        if said.clear and not said.elsewhere.any():
+        if said.clear and not said.elsewhere.any() and not self._scattered(said):
             return said
         self._asked()
         more = self._matched(matrix, slice(FIRST_TILES, None))
         surfaces, numbers = np.concatenate([some[0], more[0]]), np.append(some[1], more[1])
         return self._weighed(surfaces, numbers)
+
+    def _scattered(self, said: VolumeTiles) -> bool:
+        """Tell whether tiles that agree lie off by more than they are uncertain, so as to matter.
+
+        A volume that bends is like that: how it does, more tiles tell.
+        """
+        known = said.agree & np.isfinite(said.uncertainties)
+        off = np.sqrt((said.displacements[known, 3:] ** 2).sum(axis=1).mean())
+        sigma = np.sqrt((said.uncertainties[known] ** 2).mean())
+        largest = LARGEST_UNCERTAINTY * self._level.frame.unit
+        return bool(off > np.hypot(CLEAR_SIGMAS * sigma, largest))
 
     def with_sampled_chance(self, said: VolumeTiles, matrix: Array) -> VolumeTiles:
         """Return what tiles say with the share that agrees at wrong places of the same volumes.

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
-from ..._common.given import GivenPath, Numbers, as_floats
+from ..._common.given import GivenPath, Numbers
+from ..._transform.coordinates import checked_points
 from ..._transform.formats.registry import holds_a_volume, read_matrices, write_matrix
-from ..._transform.matrices import Matrix, checked_volume_matrix
+from ..._transform.matrices import checked_spacing, checked_volume_matrix
 from ..._transform.transform import Transform
 
 VolumeMotionModel = Literal["translation", "euclidean", "similarity", "affine"]
@@ -66,9 +67,7 @@ class VolumeTransform:
 
     def to_moving(self, points: Numbers) -> NDArray[np.float64]:
         """Map points (x, y, z) of the reference, shape (3,) or (N, 3), to the moving volume."""
-        given = as_floats(points, "points must be numbers of shape (3,) or (N, 3)")
-        if given.shape[-1:] != (3,) or given.ndim > 2:
-            raise InputError(f"points must have shape (3,) or (N, 3), not {given.shape}")
+        given = checked_points(points, 3)
         return np.asarray(given @ self.matrix[:3, :3].T + self.matrix[:3, 3])
 
     def to_reference(self, points: Numbers) -> NDArray[np.float64]:
@@ -202,19 +201,3 @@ def load_of_either(path: GivenPath) -> Transform | VolumeTransform:
         As `Transform.load` and `VolumeTransform.load`.
     """
     return VolumeTransform.load(path) if holds_a_volume(path) else Transform.load(path)
-
-
-def checked_spacing(
-    given: Sequence[float] | float | None, name: str, default: Sequence[float] | Matrix
-) -> Matrix:
-    """Return the lengths of a voxel along (z, y, x), shape (3,), or raise `InputError`."""
-    if given is None:
-        return np.array(default, np.float64)
-    refusal = f"{name} must be the length of a voxel, or its lengths along (z, y, x)"
-    spacing = as_floats(given, refusal)
-    if spacing.shape not in ((), (1,), (3,)):
-        raise InputError(refusal)
-    checked = np.array(np.broadcast_to(spacing, (3,)))
-    if not (np.isfinite(checked) & (checked > 0)).all():
-        raise InputError(f"{name} must be positive, not {given}")
-    return checked

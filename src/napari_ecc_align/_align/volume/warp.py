@@ -13,7 +13,7 @@ from ..._common.errors import InputError
 from ..._images.sources import is_lazy
 from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
-from .bent.field import VolumeField
+from ..._transform.volume_field import VolumeField
 from .bent.result import SmoothVolumeAlignment
 from .coverage import covered_planes
 from .lazy_warp import lazy_warp_volume

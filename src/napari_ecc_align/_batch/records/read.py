@@ -23,6 +23,7 @@ from ..._common.tables import (
 )
 from ..._transform.files import from_document
 from ..._transform.formats import own_json
+from ..._transform.formats.field_files import is_field_document
 from ..._verdict.verdict import Verdict
 from ..plan.pairs import Problem
 from ..settings import with_present_names
@@ -158,7 +159,7 @@ def _is_measured(numbers: Mapping[str, Number]) -> bool:
 def transform_of(document: Any) -> AnyTransform:
     """Return the transform of a document; raise `InputError` if it holds none."""
     rows = document.get("matrix")
-    if isinstance(rows, list) and len(rows) == 4:
+    if isinstance(rows, list) and len(rows) == 4 and not is_field_document(document):
         matrix, model = own_json.matrix_of(document)
         return VolumeTransform(matrix, cast("VolumeMotionModel", model))
     return from_document(document)

@@ -24,13 +24,14 @@ from ..._transform.field import Field
 from ..._transform.files import as_document
 from ..._transform.formats import own_json
 from ..._transform.transform import Transform
+from ..._transform.volume_field import VolumeField
 from ..plan.pairs import PairFiles
 from ..settings import BatchSettings
 from .decided import RecordedReview
 
 Outcome = Literal["aligned", "passed through", "doubtful", "failed"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-AnyTransform = Transform | Field | VolumeTransform
+AnyTransform = Transform | Field | VolumeTransform | VolumeField
 Number = float | int | bool | str | None
 
 FORMAT = "napari-ecc-align batch record"
@@ -115,7 +116,7 @@ class Record:
         Why, in a sentence.
     temporary : bool
         The pair failed for a reason that may pass, such as a full disk: it is tried again.
-    transform : Transform, Field, VolumeTransform or None
+    transform : Transform, Field, VolumeTransform, VolumeField or None
         Reference pixels to moving pixels; None of a pair that failed.
     inputs : tuple of InputFile
         What it was made from.

@@ -34,7 +34,7 @@ class PairJob:
         Of the run.
     overwrite : bool
         Replace files that no run has written.
-    transform : Transform, Field, VolumeTransform or None
+    transform : Transform, Field, VolumeTransform, VolumeField or None
         A transform that a person has found, which is taken as it is.
     review : RecordedReview or None
         What that person says of it.

@@ -23,6 +23,7 @@ from ..._images.files.warped import blanked
 from ..._transform.field import Field
 from ..._transform.plausible import distortions
 from ..._transform.transform import Transform
+from ..._transform.volume_field import VolumeField
 from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.result import AlignmentResult
 from ..records.record import InputFile, Number, Outcome, Record
@@ -102,7 +103,7 @@ def _done(job: PairJob) -> tuple[Record, dict[str, bytes]]:
     moving = load("moving", pair.moving, settings)
     if are_volumes(reference, moving, settings):
         return volume_record(job, reference, moving)
-    if isinstance(job.transform, VolumeTransform):
+    if isinstance(job.transform, VolumeTransform | VolumeField):
         raise InputError(f"{pair.name}: these are images, and the transform is one of volumes")
     if job.transform is None:
         result = _found(reference.image, moving.image, settings)

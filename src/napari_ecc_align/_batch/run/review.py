@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ..._align.volume.transform import VolumeTransform
 from ..._common.atomic import real_path
 from ..._common.errors import InputError
 from ..._transform.transform_like import FieldLike, TransformLike, as_map
+from ..._transform.volume_field import VolumeField
 from ..plan.pairs import PairFiles, Plan, find_pairs
 from ..records.decided import Former, RecordedReview
 from ..records.read import read_record, transform_of, unreadable_record
@@ -52,13 +54,14 @@ def rejected_transform(record: Record) -> AnyTransform | None:
 def correct(
     plan: Plan,
     name: str,
-    transform: TransformLike | FieldLike | VolumeTransform,
+    transform: TransformLike | FieldLike | VolumeTransform | VolumeField,
     *,
     note: str = "",
 ) -> Record:
     """Do a pair with a transform that a person has found; see `Batch.correct`."""
     pair, review = _decision(plan, name, RecordedReview("corrected", note))
-    found = transform if isinstance(transform, VolumeTransform) else as_map(transform)
+    held: Any = getattr(transform, "transform", transform)
+    found = held if isinstance(held, VolumeTransform | VolumeField) else as_map(held)
     if getattr(transform, "verdict", None) in ("failed", "cancelled"):
         raise InputError(
             f"{name}: this alignment did not succeed either; if its transform is right all the "

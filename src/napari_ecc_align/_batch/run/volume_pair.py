@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._align.volume.bent.result import SmoothVolumeAlignment
 from ..._align.volume.inspection import Looks, resampled_volume, volume_inspection_steps
 from ..._align.volume.parts import volume_parts
 from ..._align.volume.placing import placed
 from ..._align.volume.result import VolumeAlignment
 from ..._align.volume.sources import LEAST_SIDE, gray_volume
-from ..._align.volume.steps import volume_steps
+from ..._align.volume.steps import smooth_volume_steps, volume_steps
 from ..._align.volume.transform import VolumeTransform
 from ..._align.volume.warp import warp_volume
 from ..._common.errors import InputError
@@ -32,11 +33,14 @@ from ..._images.files.volumes import (
 )
 from ..._images.kinds import kind_of, two_values
 from ..._images.warping import Resampling
+from ..._transform.volume_field import VolumeField
 from ..records.record import Number, Outcome, Record
 from ..settings import BatchSettings
 from .job import PairJob, lies_right
 from .loaded import Loaded, load
 from .measure import Differences, compared_numbers, mid_planes, thumbnail_below
+
+AnyResult = VolumeAlignment | SmoothVolumeAlignment
 
 _TOLD_ELSEWHERE = ("axis_x", "axis_y", "axis_z")
 
@@ -96,7 +100,7 @@ def volume_record(
     volumes = _volumes(reference, moving, settings)
     result = None if job.transform is not None else _aligned(volumes, settings)
     transform = job.transform if result is None else result.transform
-    if not isinstance(transform, VolumeTransform):
+    if not isinstance(transform, VolumeTransform | VolumeField):
         raise InputError(f"{pair.name}: volumes need a transform of volumes")
     seen = _inspected(volumes, transform, settings)
     numbers = _numbers(volumes, result, transform, seen)
@@ -141,21 +145,18 @@ def _volumes(reference: Loaded, moving: Loaded, settings: BatchSettings) -> _Vol
     return _Volumes(first, second, (own, other), known, initial)
 
 
-def _aligned(volumes: _Volumes, settings: BatchSettings) -> VolumeAlignment:
+def _aligned(volumes: _Volumes, settings: BatchSettings) -> AnyResult:
     own, other = volumes.spacings
-    steps = volume_steps(
-        gray_volume(volumes.reference),
-        gray_volume(volumes.moving),
-        settings,
-        initial=volumes.initial,
-        spacing=own.tolist(),
-        moving_spacing=other.tolist(),
-    )
-    return outcome_of(steps)
+    pair = gray_volume(volumes.reference), gray_volume(volumes.moving)
+    options: dict[str, Any] = {"initial": volumes.initial, "spacing": own.tolist()}
+    options |= {"moving_spacing": other.tolist()}
+    if settings.bends:
+        return outcome_of(smooth_volume_steps(*pair, **options))
+    return outcome_of(volume_steps(*pair, settings, **options))
 
 
 def _inspected(
-    volumes: _Volumes, transform: VolumeTransform, settings: BatchSettings
+    volumes: _Volumes, transform: VolumeTransform | VolumeField, settings: BatchSettings
 ) -> Inspection | None:
     """Return how the volumes compare, None if no threshold suits them."""
     looks = Looks(Thresholding(settings.method), Resampling(settings.interpolation, settings.fill))
@@ -175,21 +176,18 @@ def _inspected(
 
 def _numbers(
     volumes: _Volumes,
-    result: VolumeAlignment | None,
-    transform: VolumeTransform,
+    result: AnyResult | None,
+    transform: VolumeTransform | VolumeField,
     seen: Inspection | None,
 ) -> dict[str, Number]:
     """Return what was measured, in voxels of the reference's shortest side."""
     (depth, height, width), other = volumes.reference.shape[:3], volumes.moving.shape[:3]
     shape = np.array([width, height, depth])
-    parts = volume_parts(transform.matrix, ((shape - 1) / 2).tolist())._asdict()
     moved = transform.to_moving(_corners(shape)) - volumes.lay.to_moving(_corners(shape))
     with np.errstate(over="ignore"):  # what lies that far apart is infinitely far
         length = float(np.sqrt(((moved * volumes.spacings[1][::-1]) ** 2).sum(axis=1).mean()))
     numbers: dict[str, Number] = {
-        name: value for name, value in parts.items() if name not in _TOLD_ELSEWHERE
-    }
-    numbers |= {
+        **_motion(transform, (shape - 1) / 2),
         "corner_shift": length / volumes.unit,
         "corner_shift_um": length if volumes.in_um else None,
         "width": width,
@@ -201,21 +199,39 @@ def _numbers(
     }
     if result is None:
         return numbers
+    numbers |= _told_of(result, seen)
+    if isinstance(result, SmoothVolumeAlignment):
+        own = ("known_share", "uncertainty", "bends", "stiffness")
+        return numbers | {name: getattr(result, name) for name in own}
     sigmas = np.array(result.axis_uncertainty) / volumes.spacings[1][::-1]
-    tiles = result.tiles
     return numbers | {
         **{f"{axis}_uncertainty": s for axis, s in zip("xyz", sigmas.tolist(), strict=True)},
-        "verdict": result.verdict,
         "corner_uncertainty": result.corner_uncertainty / volumes.unit,
-        "ecc_before": None if seen is None else seen.ecc_before,
-        "ecc": result.ecc,
-        "inverted": result.inverted,
-        "overlap_fraction": result.overlap_fraction,
-        "tiles": 0 if tiles is None else tiles.tested,
-        "tiles_agreeing": 0 if tiles is None else tiles.agreeing,
         "iterations": result.iterations,
         "converged": result.converged,
-        "start": result.start,
+    }
+
+
+def _motion(
+    transform: VolumeTransform | VolumeField, centre: NDArray[np.float64]
+) -> dict[str, Number]:
+    """Return by how much the middle of the reference moves, and how it turns, or bends."""
+    if isinstance(transform, VolumeField):
+        moved = (transform(centre) - centre).tolist()
+        return {**dict(zip("xyz", moved, strict=True)), "bends_up_to": transform.largest}
+    parts = volume_parts(transform.matrix, centre.tolist())._asdict()
+    return {name: value for name, value in parts.items() if name not in _TOLD_ELSEWHERE}
+
+
+def _told_of(result: AnyResult, seen: Inspection | None) -> dict[str, Number]:
+    """Return what is told alike of a matrix and of a field."""
+    tiles = result.tiles
+    alike = ("verdict", "ecc", "inverted", "overlap_fraction", "start")
+    return {
+        **{name: getattr(result, name) for name in alike},
+        "ecc_before": None if seen is None else seen.ecc_before,
+        "tiles": 0 if tiles is None else tiles.tested,
+        "tiles_agreeing": 0 if tiles is None else tiles.agreeing,
     }
 
 
@@ -225,7 +241,7 @@ def _corners(shape: NDArray[np.int_]) -> NDArray[np.float64]:
 
 def _outcome(
     volumes: _Volumes,
-    result: VolumeAlignment | None,
+    result: AnyResult | None,
     numbers: dict[str, Number],
     settings: BatchSettings,
 ) -> Outcome:
@@ -235,10 +251,16 @@ def _outcome(
     if result.verdict != "aligned":
         return "failed" if result.verdict == "cancelled" else result.verdict
     alike = volumes.reference.shape == volumes.moving.shape
+    if isinstance(result, SmoothVolumeAlignment) and result.bends:
+        return "aligned"
     if volumes.initial is not None or not alike or not np.allclose(*volumes.spacings):
         return "aligned"
     shift = float(numbers["corner_shift"] or 0)
-    there = lies_right(shift, result.corner_uncertainty / volumes.unit, settings)
+    if isinstance(result, SmoothVolumeAlignment):
+        sigma = result.uncertainty
+    else:
+        sigma = result.corner_uncertainty / volumes.unit
+    there = lies_right(shift, sigma, settings)
     return "passed through" if there else "aligned"
 
 
@@ -255,7 +277,10 @@ def _sibling(role: str, path: Any, moving: Loaded, job: PairJob) -> Loaded:
 
 
 def _resampled(
-    file: ImageFile, reference: ImageFile, transform: VolumeTransform, settings: BatchSettings
+    file: ImageFile,
+    reference: ImageFile,
+    transform: VolumeTransform | VolumeField,
+    settings: BatchSettings,
 ) -> ImageFile:
     """Return a file's volumes on the reference's grid, each as its kind of values wants it."""
     shape = reference.frames, *reference.shape
@@ -298,13 +323,16 @@ def _differences(
     return before, after if outcome != "failed" else None
 
 
-def _applied(outcome: Outcome, transform: VolumeTransform) -> VolumeTransform | None:
+def _applied(
+    outcome: Outcome, transform: VolumeTransform | VolumeField
+) -> VolumeTransform | VolumeField | None:
     if outcome == "passed through":
-        return VolumeTransform(np.eye(4), transform.model)
+        model = "affine" if isinstance(transform, VolumeField) else transform.model
+        return VolumeTransform(np.eye(4), model)
     return None if outcome == "failed" else transform
 
 
-def _reason(result: VolumeAlignment | None, outcome: Outcome, numbers: dict[str, Number]) -> str:
+def _reason(result: AnyResult | None, outcome: Outcome, numbers: dict[str, Number]) -> str:
     if result is None:
         return "A person has found the transform."
     if outcome != "passed through":

@@ -9,11 +9,13 @@ from magicgui.widgets import Container, PushButton
 from napari.components import ViewerModel
 from napari.layers import Image, Layer, Points, Shapes
 
+from ..._align.volume.inspection import is_large
 from ..._common.errors import InputError
 from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from ..._transform.matrices import MotionModel
 from ..layers.world import layer_grid
 from ..runs.finished_run import FinishedRun
+from ..runs.task import Task
 from ..shared.rows import row
 from .region_and_start import POINTS, RegionAndStartForm
 
@@ -90,15 +92,17 @@ class NextSteps(Container):  # type: ignore[type-arg]
         search = run.task.parameters.search
         # Few images need more than affine, and only where the sentence says so.
         stiff = search.model != "affine" or run.is_too_stiff
-        volume = run.task.is_volume
+        volume = run.task.is_volume or run.task.is_volume_film
         freer = run.suffices or (None if run.task.bends else _FREER.get(search.model))
         if run.bent is not None:
             # All were tried.
             freer = "smooth" if run.bent == "doubtful" else None
-        elif freer == "smooth" and (volume or search.mirrored or search.engine != "pyramid"):
+        elif volume and search.model in ("affine", "auto"):
+            freer = _freer_than_affine(run.task)
+            # A part that lies elsewhere may be what a bend looks like to a matrix.
+            stiff = run.is_too_stiff or "moved otherwise" in run.result.reason
+        elif freer == "smooth" and (search.mirrored or search.engine != "pyramid"):
             freer = None
-        # Of volumes nothing is freer.
-        stiff = stiff and not (volume and search.model in ("affine", "auto"))
         self._model = freer if stiff and not run.task.judged else None
         all_tried = search.representation == "auto" and search.engine == "pyramid"
         self.edges.visible = not all_tried and not run.task.judged and not volume
@@ -117,6 +121,12 @@ class NextSteps(Container):  # type: ignore[type-arg]
             for step in (self.freer, self.edges, self.points, self.drag):
                 step.visible = False
             self.region.visible = bool(run.task.regions)
+
+
+def _freer_than_affine(task: Task) -> Literal["smooth"] | None:
+    """Return what bends two volumes, if they fit into memory and do not bend yet."""
+    large = any(is_large(each.data) for each in (task.reference, task.moving))
+    return None if large or task.bends or task.is_volume_film else "smooth"
 
 
 def mark_points(

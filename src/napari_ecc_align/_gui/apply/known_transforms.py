@@ -15,10 +15,10 @@ from napari.layers import Image, Labels, Layer
 from ..._align.volume.film_result import load_volume_transforms
 from ..._align.volume.transform import load_of_either
 from ..._common.errors import InputError
-from ..._transform.field import Field, field_of
 from ..._transform.files import load_fields, load_transforms
-from ..._transform.formats.field_files import holds_a_field, holds_fields, unpacked
+from ..._transform.formats.field_files import holds_a_field, holds_fields
 from ..._transform.formats.registry import holds_a_stack, holds_a_volume
+from ..._transform.volume_field import load_field_of_either, unpacked_field
 from ..layers.attributes import METADATA_KEY, is_result
 from ..layers.frame_transforms import FrameTransforms
 from ..layers.world import AnyTransform, PixelGrid, as_any_transform, grid_from, layer_grid
@@ -32,7 +32,7 @@ class KnownTransform:
     ----------
     label : str
         What it is called in a list.
-    transform : Transform, VolumeTransform or FrameTransforms
+    transform : Transform, VolumeTransform, Field, VolumeField or FrameTransforms
         Reference pixel (x, y) to moving pixel, or voxel (x, y, z) to moving voxel; or one such for
         each frame of a stack.
     reference, moving : PixelGrid or None
@@ -122,7 +122,7 @@ def transform_in(path: Path) -> KnownTransform:
     if holds_fields(path):
         return KnownTransform(label, FrameTransforms(tuple(load_fields(path))))
     if holds_a_field(path):
-        return KnownTransform(label, Field.load(path))
+        return KnownTransform(label, load_field_of_either(path))
     if holds_a_stack(path) and holds_a_volume(path):
         return KnownTransform(label, FrameTransforms(tuple(load_volume_transforms(path))))
     if holds_a_stack(path):
@@ -139,7 +139,7 @@ def _from_note(note: Any) -> KnownTransform | None:
             for end in ends
         )
         transform = _of_frames(note) or (
-            field_of(note["field"])
+            unpacked_field(note["field"])
             if note["model"] == "smooth"
             else as_any_transform(note["matrix"], note["model"])
         )
@@ -161,7 +161,7 @@ def _of_frames(note: Any) -> FrameTransforms | None:
     start, step = note["frame_places"]
     plane_axes = len(note["layers"]["moving"]["grid"]["shape"])
     return FrameTransforms(
-        tuple(field_of(unpacked(each)) for each in fields)
+        tuple(unpacked_field(each) for each in fields)
         or tuple(as_any_transform(each, None) for each in matrices),
         note["axis"] - len(note["layers"]["moving"]["index"]) - plane_axes,
         (float(start), float(step)),

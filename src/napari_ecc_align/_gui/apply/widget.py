@@ -15,7 +15,7 @@ from napari.types import LayerData
 from ..._common.errors import InputError
 from ..._images.interpolation import INTERPOLATIONS
 from ..._images.warping import Resampling
-from ..._transform.field import Field
+from ..._transform.bent_map import BentMap
 from ..._transform.formats.field_files import FIELD_FORMATS, GROUPS, MANY_FIELDS
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..layers.apply_transform import Application, moved_affine
@@ -327,7 +327,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
     def _ask_to_save(self) -> None:
         many = self.chosen is not None and isinstance(self.chosen.transform, FrameTransforms)
         name, formats = ("transforms", STACK_FORMATS) if many else ("transform", FORMATS)
-        if self.chosen is not None and isinstance(self.chosen.all[0], Field):
+        if self.chosen is not None and isinstance(self.chosen.all[0], BentMap):
             formats = MANY_FIELDS if many else {**FIELD_FORMATS, **GROUPS}
         path = ask_where_to_save(self.native, name, formats)
         if path is not None:

@@ -12,12 +12,14 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.typing import NDArray
 
+from ..._align.volume.transform import VolumeTransform
 from ..._batch.plan.pairs import PairFiles, Plan
 from ..._batch.records.record import Record
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection, inspect_alignment
 from ..._images.files.headers import check_image_file
 from ..._images.files.images import read_file
+from ..._transform.volume_field import VolumeField
 from ..layers.attributes import layer_with_id
 from ..layers.comparison_layers import blank_outside, comparison_layers
 from ..layers.snapshots import snapshot
@@ -69,11 +71,13 @@ def read_steps(plan: Plan, record: Record) -> Generator[None, None, PairImages]:
             images.append(None)
     reference, moving = images
     yield
-    inspection = None
-    if reference is not None and moving is not None and record.transform is not None:
+    inspection, found = None, record.transform
+    if isinstance(found, VolumeTransform | VolumeField):
+        notes.append("Volumes are compared in the report; to see more, align them as layers.")
+    elif reference is not None and moving is not None and found is not None:
         try:
             inspection = blank_outside(
-                inspect_alignment(reference, moving, record.transform, method=plan.settings.method)
+                inspect_alignment(reference, moving, found, method=plan.settings.method)
             )
         except InputError as error:
             notes.append(f"The difference cannot be shown: {error}.")

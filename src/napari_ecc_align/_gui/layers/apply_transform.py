@@ -24,9 +24,9 @@ from ..._images.filling import Fill
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling
 from ..._transform.axes import in_row_column
+from ..._transform.bent_map import BentMap, packed_field
 from ..._transform.coordinates import map_points
-from ..._transform.field import Field, plain_parts
-from ..._transform.transform import Transform
+from ..._transform.volume_field import VolumeField
 from .attributes import METADATA_KEY, appearance, levels_of, plane_count
 from .frame_transforms import FrameTransforms
 from .resampling import (
@@ -112,7 +112,9 @@ class Application:
                 "model": self.transform.transforms[0].model,
             }
         matrix = self.transform.matrix.tolist()
-        bent = {"field": plain_parts(self.transform)} if isinstance(self.transform, Field) else {}
+        bent = (
+            {"field": packed_field(self.transform)} if isinstance(self.transform, BentMap) else {}
+        )
         return {**applied, "matrix": matrix, "model": self.transform.model, **bent}
 
 
@@ -181,9 +183,11 @@ def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, A
     to_layer = np.linalg.inv(_layer_factors(layer, target.units) @ own)
 
     def to_own(one: AnyTransform) -> AnyTransform:
-        if isinstance(one, Field):
+        if isinstance(one, BentMap):
             source = in_units(*_ends(application, moving)[1])
-            return Transform(in_row_column(to_layer @ source)) @ _directed(one, application)
+            after: Any = as_any_transform(in_row_column(to_layer @ source))
+            directed: AnyTransform = after @ (one.inverse if application.inverse else one)
+            return directed
         here = in_row_column(to_layer @ _to_target(one, application, moving))
         return as_any_transform(here, _wide(one))
 
@@ -196,7 +200,7 @@ def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, A
     levels = [
         _able_to_hold(application.resampling.fill, level, layer) for level in levels_of(layer)
     ]
-    if isinstance(transform, VolumeTransform):
+    if isinstance(transform, VolumeTransform | VolumeField):
         data = resampled_volumes(
             levels[0], plane_count(layer)[:-1], of_plane(()), target.shape, application.resampling
         )
@@ -271,7 +275,7 @@ def moved_affine(
             "Each frame has a transform of its own, so no layer can be moved as a whole: "
             "add new layers instead"
         )
-    if isinstance(transform, Field):
+    if isinstance(transform, BentMap):
         raise InputError("A field bends the layer, which cannot be moved as it is: resample it")
     if not is_affine(transform):
         raise InputError(
@@ -313,14 +317,11 @@ def _ends(application: Application, moving: PixelGrid) -> list[tuple[PixelGrid, 
     return [(end, units) for end in (reversed(ends) if application.inverse else ends)]
 
 
-def _directed(field: Field, application: Application) -> Field:
-    return field.inverse if application.inverse else field
-
-
-def _bent(layer: Layer, application: Application, field: Field) -> Change:
+def _bent(layer: Layer, application: Application, field: BentMap) -> Change:
     """Return the function that moves points of a layer's data as a field moves them."""
     factors = _layer_factors(layer, application.reference.units)
-    own = factors @ last_axes_matrix(layer, 2)
+    axes = application.reference.axes
+    own = factors @ last_axes_matrix(layer, axes)
     ends = (application.reference, application.moving_grid(layer))
     here, there = (in_units(grid, application.reference.units) for grid in ends)
     if application.inverse:
@@ -330,9 +331,9 @@ def _bent(layer: Layer, application: Application, field: Field) -> Change:
 
     def moved(points: NDArray[Any]) -> NDArray[np.float64]:
         out = np.array(points, np.float64)
-        plane = out[..., -2:].reshape(-1, 2)
-        bent = mapped(map_points(to_pixel, plane)[:, ::-1])[:, ::-1]
-        out[..., -2:] = map_points(back, bent).reshape(out[..., -2:].shape)
+        places = out[..., -axes:].reshape(-1, axes)
+        bent = mapped(map_points(to_pixel, places)[:, ::-1])[:, ::-1]
+        out[..., -axes:] = map_points(back, bent).reshape(out[..., -axes:].shape)
         return out
 
     return moved
@@ -345,7 +346,7 @@ def _layer_factors(layer: Layer, units: Sequence[str]) -> Matrix:
 
 def _data_change(layer: Layer, application: Application, transform: AnyTransform) -> Change:
     """Return the function that moves points of shape (..., n) in the layer's data coordinates."""
-    if isinstance(transform, Field):
+    if isinstance(transform, BentMap):
         return _bent(layer, application, transform)
     change = application.change(layer, transform)
     own = last_axes_matrix(layer, application.reference.axes)

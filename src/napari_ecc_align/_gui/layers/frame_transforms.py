@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..._align.volume.film_result import save_volume_transforms
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
-from ..._transform.field import Field, stored_parts
+from ..._transform.bent_map import BentMap, stored_parts
+from ..._transform.field import Field
 from ..._transform.files import save_fields, save_transforms
 from ..._transform.formats.field_files import packed
 from ..._transform.transform import Transform
@@ -74,7 +75,7 @@ class FrameTransforms:
     @property
     def plane_axes(self) -> int:
         """How many axes a plane has that a transform is of: two, or three of volumes."""
-        return 3 if isinstance(self.transforms[0], VolumeTransform) else 2
+        return len(self.transforms[0].matrix) - 1
 
     def of_plane(self, layer: Layer, index: tuple[int, ...]) -> AnyTransform:
         """Return the transform of one plane, or volume, of a layer with pixels."""
@@ -154,6 +155,6 @@ class FrameTransforms:
 
 def frames_record(transforms: Sequence[AnyTransform]) -> dict[str, Any]:
     """Return what tells the transforms of frames, as values that JSON can hold."""
-    bent = [packed(stored_parts(each)) for each in transforms if isinstance(each, Field)]
+    bent = [packed(stored_parts(each)) for each in transforms if isinstance(each, BentMap)]
     matrices = [each.matrix.tolist() for each in transforms]
     return {"frame_matrices": matrices, **({"frame_fields": bent} if bent else {})}

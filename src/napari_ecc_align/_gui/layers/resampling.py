@@ -29,6 +29,7 @@ from ..._images.warping import Resampling, warp
 from ..._transform.axes import in_row_column
 from ..._transform.field import Field
 from ..._transform.transform import Transform
+from ..._transform.volume_field import VolumeField
 from .lazy_planes import lazily, plane_at_level
 from .world import PixelGrid, data_matrix, placement_by
 
@@ -116,7 +117,7 @@ def resample_volumes_steps(
 def resampled_volumes(
     data: Any,
     leading: tuple[int, ...],
-    transform: VolumeTransform,
+    transform: VolumeTransform | VolumeField,
     shape: tuple[int, ...],
     resampling: Resampling,
 ) -> NDArray[Any]:
@@ -128,7 +129,7 @@ def resampled_volumes(
         Read whole.
     leading : tuple of int
         Lengths of the axes before those of a volume.
-    transform : VolumeTransform
+    transform : VolumeTransform or VolumeField
         From the voxels of the new grid to those of a volume.
     shape : tuple of int
         (depth, height, width) of the new grid.

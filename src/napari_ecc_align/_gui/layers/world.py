@@ -28,10 +28,11 @@ from ..._transform.axes import in_row_column
 from ..._transform.coordinates import corners
 from ..._transform.field import Field
 from ..._transform.transform import Transform
+from ..._transform.volume_field import VolumeField
 from .attributes import levels_of
 
 Matrix = NDArray[np.float64]
-AnyTransform = Transform | VolumeTransform | Field
+AnyTransform = Transform | VolumeTransform | Field | VolumeField
 """Between the pixels of two planes, by a matrix or a field, or the voxels of two volumes."""
 PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 """The keywords of a layer that say where it lies."""

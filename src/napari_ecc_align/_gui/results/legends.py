@@ -34,10 +34,10 @@ def legend_of(view: str, run: FinishedRun) -> str:
 def _arrows(run: FinishedRun) -> str:
     scale = arrow_scale(run.result, run.task.shape)
     drawn = "drawn as long as they are" if scale == 1 else f"drawn {scale:,.0f} times as long"
+    slices = " A slice shows those that begin on it, the 3-D view all." * run.task.is_volume
     if run.task.bends:
         shown = "how the reference bends where that is known to a pixel; the greener, the surer"
-        return f"Arrows, {drawn}: {shown}."
-    slices = " A slice shows those that begin on it, the 3-D view all." * run.task.is_volume
+        return f"Arrows, {drawn}: {shown}.{slices}"
     where = "from each tile to where it would fit better"
     ends = arrow_sizes(run.result, run.task.shape)
     if ends is None:

@@ -9,6 +9,7 @@ from napari.types import LayerData
 from napari.utils.colormaps import Colormap
 from numpy.typing import NDArray
 
+from ..._align.volume.bent.result import SmoothVolumeAlignment
 from ..._common.errors import InputError
 from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.limits import WRONG
@@ -22,14 +23,15 @@ _VISIBLE = 1 / 14
 END_COLOURS = ((0, 199, 84), (255, 0, 217))
 """Of the smallest number and the largest, in red, green and blue."""
 _ROUND = (1, 2, 5)
-# A field is drawn by so many arrows along the longer side.
-_ALONG = 24
+# A field is drawn by so many arrows along the longest side; in 3-D all are seen at once.
+_ALONG, _ALONG_OF_VOLUMES = 24, 12
 
 Array = NDArray[np.float64]
+Bent = SmoothAlignment | SmoothVolumeAlignment
 
 
 def residual_layer(
-    result: AlignmentResult | SmoothAlignment,
+    result: AlignmentResult | Bent,
     reference: PixelGrid,
     provenance: dict[str, Any],
 ) -> LayerData:
@@ -56,7 +58,7 @@ def residual_layer(
     InputError
         If the result has no evidence, or no tile was compared.
     """
-    if isinstance(result, SmoothAlignment):
+    if isinstance(result, Bent):
         return _field_layer(result, reference, provenance)
     tiles = result.tiles
     if tiles is None or not tiles.tested:
@@ -73,25 +75,31 @@ def residual_layer(
     )
 
 
-def _field_layer(
-    result: SmoothAlignment, reference: PixelGrid, provenance: dict[str, Any]
-) -> LayerData:
+def _field_layer(result: Bent, reference: PixelGrid, provenance: dict[str, Any]) -> LayerData:
     """Return how far a field bends before the global motion, where it is known, by sigma."""
     places, moves, sigma = _of_field(result)
     data = np.stack([places, moves], axis=1)[..., ::-1]
-    features = {"size": np.hypot(*moves.T), "uncertainty": sigma}
+    features = {"size": np.hypot.reduce(moves, axis=1), "uncertainty": sigma}
     return _arrows(
         data, features, "uncertainty", _scale(moves, reference.shape), reference, provenance
     )
 
 
-def _of_field(result: SmoothAlignment) -> tuple[Array, Array, Array]:
-    """Return places (x, y) where a field is known, how it bends there, and one sigma."""
-    height, width = result.shape
-    step = max(height, width) / _ALONG
-    places = np.stack(
-        np.meshgrid(np.arange(step / 2, width, step), np.arange(step / 2, height, step)), axis=-1
-    ).reshape(-1, 2)
+def _of_field(result: Bent) -> tuple[Array, Array, Array]:
+    """Return places (x, y), or (x, y, z), where a field is known, how it bends, and one sigma."""
+    sides = np.array(getattr(result, "spacing", (1.0, 1.0)))
+    volume = len(result.shape) == 3
+    count = _ALONG_OF_VOLUMES if volume else _ALONG
+    steps = np.maximum(1.0, (np.array(result.shape) * sides).max() / count / sides)
+    along = [
+        # A slice shows those that begin on it, and the middle one is on show at first.
+        np.floor(np.arange((length - 1) // 2 % step, length, step))
+        if volume
+        else np.arange(step / 2, length, step)
+        for length, step in zip(result.shape, steps.tolist(), strict=True)
+    ]
+    grid = np.stack(np.meshgrid(*along, indexing="ij")[::-1], axis=-1)
+    places = grid.reshape(-1, len(along))
     sigma = result.uncertainty_at(places)
     known = sigma <= WRONG
     return places[known], result.transform.displacement(places[known]), sigma[known]
@@ -121,12 +129,12 @@ def _arrows(
     return data, options, "vectors"
 
 
-def arrow_scale(result: AlignmentResult | SmoothAlignment, shape: tuple[int, ...]) -> float:
+def arrow_scale(result: AlignmentResult | Bent, shape: tuple[int, ...]) -> float:
     """Return how many times longer arrows are drawn: so that the larger are a share of the image.
 
     A round number; 1 where there are no arrows.
     """
-    if isinstance(result, SmoothAlignment):
+    if isinstance(result, Bent):
         return _scale(_of_field(result)[1], shape)
     if result.tiles is None or not result.tiles.tested:
         return 1.0
@@ -134,13 +142,13 @@ def arrow_scale(result: AlignmentResult | SmoothAlignment, shape: tuple[int, ...
 
 
 def arrow_sizes(
-    result: AlignmentResult | SmoothAlignment, shape: tuple[int, ...]
+    result: AlignmentResult | Bent, shape: tuple[int, ...]
 ) -> tuple[float, float] | None:
     """Return the lengths of the shortest and the longest arrow, which have `END_COLOURS`.
 
     None of a field, whose colours tell something else, and where there are fewer than two.
     """
-    tiles = None if isinstance(result, SmoothAlignment) else result.tiles
+    tiles = None if isinstance(result, Bent) else result.tiles
     if tiles is None or tiles.tested < 2:
         return None
     sizes = np.hypot.reduce(tiles.displacements[:, len(shape) :], axis=1)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..._align.stack_result import StackResult
 from ..._align.volume.film_result import VolumeStackResult
-from ..._align.volume.inspection import volume_rows
+from ..._align.volume.inspection import smooth_volume_rows, volume_rows
 from ..._align.volume.result import VolumeAlignment
 from ..._common.atomic import write_atomically
 from ..._common.tables import csv_text
@@ -255,6 +255,8 @@ class FinishedRun:
             return []
         task, found = self.task, self.result.transform
         if task.is_volume:
+            if task.bends:
+                return smooth_volume_rows(self.result, self.inspection)
             unit = unit_of(task.reference.grid) or "px"
             return volume_rows(cast("VolumeAlignment", self.result), self.inspection, unit)
         if task.bends:

@@ -17,7 +17,7 @@ from ..._align.volume.result import VolumeAlignment
 from ..._align.volume.transform import VolumeTransform
 from ..._common.atomic import write_atomically
 from ..._common.tables import finite
-from ..._transform.field import Field, plain_parts
+from ..._transform.bent_map import BentMap, packed_field
 from ..._transform.formats import own_json
 from ..._transform.transform import Transform
 from ..._verdict.result import AlignmentResult
@@ -131,9 +131,9 @@ def _input(layer: Mapping[str, Any]) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Return a value as what JSON can hold and gives back the same."""
-    if isinstance(value, Field):
+    if isinstance(value, BentMap):
         matrix = value.matrix.tolist()
-        return {"matrix": matrix, "model": value.model, "field": plain_parts(value)}
+        return {"matrix": matrix, "model": value.model, "field": packed_field(value)}
     if isinstance(value, (Transform, VolumeTransform)):
         return {"matrix": value.matrix.tolist(), "model": value.model}
     if is_dataclass(value) and not isinstance(value, type):

@@ -106,7 +106,7 @@ def _options(task: Task, model: str) -> dict[str, str]:
     if task.is_volume or task.is_volume_film:
         spacing, moving_spacing = map(repr, task.spacings)
         sizes = {"spacing": spacing, "moving_spacing": moving_spacing}
-        kept = () if task.judged else ("precision", "max_iterations", "tolerance")
+        kept = () if task.judged or task.bends else ("precision", "max_iterations", "tolerance")
         chosen = {} if task.judged else {"model": repr(model)}
         options = {**chosen, **sizes, **{name: options[name] for name in kept}}
         if task.parameters.all_turns and task.is_volume and not task.judged:

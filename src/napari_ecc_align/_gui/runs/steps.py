@@ -26,7 +26,7 @@ from ..._align.volume.inspection import (
     volume_inspection_steps,
 )
 from ..._align.volume.sources import gray_volume
-from ..._align.volume.steps import volume_judging_steps, volume_steps
+from ..._align.volume.steps import smooth_volume_steps, volume_judging_steps, volume_steps
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._common.steps import retold
@@ -180,16 +180,18 @@ def _align_volume(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
     spacing, moving_spacing = task.spacings
     given = cast("VolumeTransform | None", task.initial)
     options = {"spacing": spacing, "moving_spacing": moving_spacing, **masks}
-    search = task.parameters.search
-    steps = (
+    search, turns = task.parameters.search, task.parameters.all_turns
+    steps: Any = (
         volume_judging_steps(reference, moving, given, **options)
         if task.judged
+        else smooth_volume_steps(reference, moving, initial=given, all_turns=turns, **options)
+        if task.bends
         else volume_steps(
             reference,
             moving,
             search,
             initial=given,
-            all_turns=task.parameters.all_turns,
+            all_turns=turns,
             **options,
         )
     )
@@ -221,6 +223,11 @@ def _are_large(task: Task) -> bool:
     large = is_large(task.reference.data) or is_large(task.moving.data)
     if large and any(len(image.data.shape) > 3 for image in (task.reference, task.moving)):
         raise InputError("Volumes in colour are read whole: crop them, or open a smaller size")
+    if large and task.bends:
+        raise InputError(
+            "The model 'smooth' is for volumes that fit into memory: crop them, or open a smaller "
+            "size"
+        )
     if large and task.regions:
         raise InputError(
             "Regions are for volumes that fit into memory: choose everything under compare, or "

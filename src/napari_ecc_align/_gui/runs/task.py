@@ -144,8 +144,11 @@ class Task:
         """Raise `InputError` for what a smooth field cannot be looked for in."""
         if not self.bends:
             return
-        if self.is_volume or self.is_volume_film:
-            raise InputError("The model 'smooth' is for images: choose another one for volumes")
+        if self.is_volume_film:
+            raise InputError(
+                "The model 'smooth' is not for films of volumes: choose another one, or align "
+                "two volumes"
+            )
         if not self.frame_by_frame and self.parameters.output != "resample":
             raise InputError(
                 "A field bends the layer, which cannot be moved as it is: choose the output "
@@ -176,9 +179,12 @@ class Task:
     def drawn_where_looked_at(self) -> bool:
         """Whether it is a single image or volume that is not, or not only, one array in memory.
 
-        Of what comes of it no more is drawn than somebody sees. Of volumes in colour all is.
+        Of what comes of it no more is drawn than somebody sees. Of volumes that bend, or are in
+        colour, all is.
         """
         if self.is_volume:
+            if self.bends:
+                return False
             if any(len(image.data.shape) > 3 for image in (self.reference, self.moving)):
                 return False
         elif self.choice is not None:

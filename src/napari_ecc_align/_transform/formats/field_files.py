@@ -87,10 +87,13 @@ def packed(stored: Mapping[str, NDArray[np.floating[Any]]]) -> str:
     return b64encode(buffer.getvalue()).decode()
 
 
-def unpacked(text: str) -> dict[str, Array]:
-    """Return the arrays of such a text; raise `ValueError` if it is none."""
+def unpacked(text: str, axes: int | None = 2) -> dict[str, Array]:
+    """Return the arrays of such a text; raise `ValueError` if it is none.
+
+    Of a field of so many axes, or of as many as it has.
+    """
     try:
-        return _own(b64decode(text))
+        return _own(b64decode(text), axes)
     except MemoryError:
         raise
     except Exception as error:
@@ -99,11 +102,14 @@ def unpacked(text: str) -> dict[str, Array]:
 
 def field_document(stored: Mapping[str, Array]) -> dict[str, Any]:
     """Return the JSON document of a field, as exact as is worth the room."""
+    one, place = "pixel", "pixel (x, y)"
+    if _LATTICES[0] in stored:
+        one, place = "voxel", "voxel (x, y, z)"
     return {
         "format": _FORMAT,
         "version": _VERSION,
-        "direction": "reference pixel (x, y), displaced by a field, then by the matrix, to moving "
-        "pixel, pixel centres at integers",
+        "direction": f"reference {place}, displaced by a field, then by the matrix, to moving "
+        f"{one}, {one} centres at integers",
         "model": "smooth",
         "matrix": stored["matrix"].tolist(),
         "field": packed({name: _kept(name, part) for name, part in stored.items()}),
@@ -115,8 +121,14 @@ def is_field_document(document: Any) -> bool:
     return isinstance(document, Mapping) and document.get("format") == _FORMAT
 
 
-def field_in(document: Any) -> dict[str, Array]:
-    """Return the arrays of the field in a document; raise `InputError` if it holds none."""
+def field_in(document: Any, axes: int | None = None) -> dict[str, Array]:
+    """Return the arrays of the field in a document, of any or so many axes.
+
+    Raises
+    ------
+    InputError
+        If it holds none.
+    """
     if not is_field_document(document):
         raise InputError(f"its format is not {_FORMAT!r}")
     if document.get("version") != _VERSION:
@@ -124,7 +136,7 @@ def field_in(document: Any) -> dict[str, Array]:
             f"its version is {document.get('version')!r:.80}, this program reads {_VERSION}"
         )
     try:
-        return unpacked(str(document.get("field", "")))
+        return unpacked(str(document.get("field", "")), axes)
     except ValueError as error:
         raise InputError(str(error)) from error
 
@@ -198,7 +210,7 @@ def read_field(path: GivenPath, axes: int = 2) -> dict[str, Array] | Sampled:
     suffix = ".json" if _is_json(path) else _suffix(path)
     with _usable(path) as content:
         if suffix == ".json":
-            return field_in(json.loads(content))
+            return field_in(json.loads(content), axes)
         return _own(content, axes) if suffix == ".npz" else _metaimage(content, axes)
 
 
@@ -207,9 +219,11 @@ def holds_a_volume_field(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix in GROUPS:
         return displaced_axes(path) == len(_LATTICES)
-    if suffix not in FIELD_FORMATS:
+    if suffix not in FIELD_FORMATS and not _is_json(path):
         return False
     with _usable(path) as content:
+        if _is_json(path):
+            return _LATTICES[0] in field_in(json.loads(content))
         if suffix == ".mha":
             lines = content[:_HEAD].decode("ascii", "replace").splitlines()
             return any("".join(line.split()) == f"NDims={len(_LATTICES)}" for line in lines)
@@ -229,11 +243,11 @@ def _is_json(path: GivenPath) -> bool:
     return Path(path).suffix.lower() == ".json"
 
 
-def _own(content: bytes, axes: int = 2) -> dict[str, Array]:
+def _own(content: bytes, axes: int | None = 2) -> dict[str, Array]:
     stored = _arrays(content)
     if any("/" in name for name in stored):
         raise ValueError("it holds one for each frame of a film: load_fields reads it")
-    return _checked(stored, axes)
+    return _checked(stored, axes or (3 if _LATTICES[0] in stored else 2))
 
 
 def _arrays(content: bytes) -> dict[str, Array]:

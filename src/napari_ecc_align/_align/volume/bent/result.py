@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._common.given import Numbers
+from ...._transform.volume_field import VolumeField
+from ...._verdict.result import GIVEN
 from ...._verdict.verdict import Verdict, WithVerdict
 from ..motion import Shape
 from ..tiles import VolumeTiles
-from .field import VolumeField
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +93,8 @@ class SmoothVolumeAlignment(WithVerdict):
 
     @property
     def judged(self) -> bool:
-        """Whether the field was given, and not searched for: none is."""
-        return False
+        """Whether the field was given to `judge_volume`, and not searched for."""
+        return self.start == GIVEN
 
     def known(self, within: float = 1.0) -> NDArray[np.bool_]:
         """Return where the field is known to so many voxels (one sigma), of the reference."""

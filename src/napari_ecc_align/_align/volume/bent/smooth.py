@@ -13,6 +13,7 @@ from ...._ecc.options import SearchOptions
 from ...._images.pyramid.levels import Floats
 from ...._transform.models import Array
 from ...._transform.splines import Lattice
+from ...._transform.volume_field import VolumeField
 from ...._verdict.chance import ALPHA
 from ...._verdict.limits import CLEAR, LEAST_AGREEING, WRONG
 from ...._verdict.verdict import VERDICTS, Verdict
@@ -28,7 +29,6 @@ from ..search import level_below
 from ..sources import Volume
 from .basis import Places, values
 from .estimate import FieldEstimate, field_steps, stages_of
-from .field import VolumeField
 from .result import SmoothVolumeAlignment
 from .seen import Stage, resampled_at
 from .trust import Trust, affine_part, trust_steps
