@@ -39,7 +39,7 @@ def assessed_alike(
     """
     options, asked = job.options, replace(job.options, model=searched)
     best: tuple[Pyramids, Estimate, Appearance] | None = None
-    reached = estimate
+    reached, by_edges = estimate, estimate.representation == "orientation"
     # Where the images lie better on each other, it is better known how they differ.
     for _ in range(_ROUNDS):
         if not _is_worth_it(pyramids, reached, options):
@@ -47,7 +47,7 @@ def assessed_alike(
         yield
         looks = measured_appearance(pyramids.reference, pyramids.moving, reached.matrix)
         yield
-        if looks is None or not looks.differs:
+        if looks is None or not (looks.retoned if by_edges else looks.differs):
             break
         alike, refined = yield from _refined_alike(pyramids, reached, asked, looks)
         if not refined.corner_uncertainty < CLEARLY_LESS * reached.corner_uncertainty:
@@ -55,6 +55,10 @@ def assessed_alike(
         best, reached = (alike, refined, looks), refined
     if best is not None:
         alike, refined, looks = best
+        if by_edges:
+            # Edges alone say whether they lie on each other, as before.
+            alike = pyramids
+            refined = replace(refined, representation="orientation", inverted=estimate.inverted)
         judged = yield from assessed(alike, refined, options, job.initial, searched)
         if judged.result.aligned:
             return _of_images_as_they_are(judged, pyramids, looks)
@@ -64,9 +68,9 @@ def assessed_alike(
 def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions) -> bool:
     """Tell whether it may matter how two images differ in tone and sharpness."""
     enough = _BUT_FOR * options.precision
-    if options.model != "auto":
+    if options.model != "auto" and not _may_be_off(estimate):
         enough = max(enough, _INEXACT)
-    if estimate.corner_uncertainty <= enough or estimate.representation != "intensity":
+    if estimate.corner_uncertainty <= enough or estimate.representation == "gradient":
         return False
     # How two images differ is seen where they lie on each other.
     if not estimate.converged:
@@ -77,13 +81,30 @@ def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions)
     return not lazy and bool(np.isfinite(estimate.matrix).all())
 
 
+def _may_be_off(estimate: Estimate) -> bool:
+    """Tell whether all of an image may be off by more than its tiles tell.
+
+    Where one's values fold the other's, edges do not lie on edges, and what is left is no noise.
+    """
+    refined = estimate.refined
+    unlike = refined is not None and refined.unlike_noise
+    return unlike or estimate.representation == "orientation"
+
+
+def may_be_more_exact(estimate: Estimate) -> bool:
+    """Tell whether brightness is inexact for more than noise: edges may be more exact."""
+    by_values = estimate.representation == "intensity"
+    return by_values and _may_be_off(estimate) and estimate.corner_uncertainty > _INEXACT
+
+
 def _refined_alike(
     pyramids: Pyramids, estimate: Estimate, options: SearchOptions, looks: Appearance
 ) -> InSteps[tuple[Pyramids, Estimate]]:
     reference, moving = yield from made_alike(
         pyramids.reference, pyramids.moving, looks, estimate.matrix
     )
-    refined = yield from refined_from(reference, moving, options, estimate, estimate.matrix)
+    by_values = replace(estimate, representation="intensity")
+    refined = yield from refined_from(reference, moving, options, by_values, estimate.matrix)
     return replace(pyramids, reference=reference, moving=moving), refined
 
 
@@ -105,4 +126,6 @@ def _sentence(looks: Appearance) -> str:
         done.append(f"{which} blurred by {np.sqrt(abs(looks.blur)):.1f} px")
     if looks.tones is not None:
         done.append("the moving image's tones fitted to the reference's")
+    if looks.own_tones is not None:
+        done.append("the reference's tones fitted to the moving image's")
     return f"Compared with {' and '.join(done)}."

@@ -174,8 +174,12 @@ class Step:
         residual = self.scores - self.normals @ own
         half = inverse @ (residual.T @ residual * (n / (n - p)))
         covariance = 0.5 * (half @ inverse + np.trace(half) / p * inverse)
+        return covariance, self.at_corners(covariance)
+
+    def at_corners(self, covariance: Array) -> float:
+        """Return what a covariance of the parameters means at the corners (RMS, px)."""
         spread = np.sum((self.jacobian @ covariance) * self.jacobian) / self._corners
-        return covariance, float(np.sqrt(spread))
+        return float(np.sqrt(spread))
 
 
 class GaussNewton(ABC):

@@ -356,7 +356,9 @@ class Refiner:
             if departed or result.uncertainty > _LOST * 2.0**index:
                 # A few more tell whether it is worth any more.
                 count = min(count, max(MANY_TILES, used))
-        return replace(result, moves=solver.moves) if result and foretold else result
+        if result is None or foretold:
+            return result and replace(result, moves=solver.moves)
+        return replace(result, unlike_noise=solver.unlike_noise)
 
     def _add(
         self,

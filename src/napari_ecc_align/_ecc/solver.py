@@ -38,6 +38,8 @@ MIN_OVERLAP = 0.1
 _MOST_NOISE = 0.9
 # The determinant of a block's normal matrix over a power of its trace: less shows edges alone.
 _FLATTEST = 1e-3
+# By so many standard deviations, a spread of blocks is no accident.
+_CLEAR_SIGMAS = 3.0
 
 
 class _Blocks(Protocol):
@@ -216,6 +218,20 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         distances = self._motion.radius * np.sqrt((moved**2).sum(axis=1))
         excess = (moved * scores[used]).sum(axis=1) / max(CORRELATED * noise, 1e-30)
         return middle(distances), float(np.sqrt(max(0.0, middle(excess))))
+
+    @property
+    def unlike_noise(self) -> bool:
+        """Whether the blocks of the last step disagree by more than noise makes them.
+
+        What else one image shows than the other may be alike in all blocks, and shift them alike.
+        """
+        if self._last is None:
+            return False
+        step, noise = self._last
+        covariance = pseudoinverse(step.normal) * (CORRELATED * noise)
+        by_noise = step.at_corners(covariance)
+        accident = _CLEAR_SIGMAS / np.sqrt(2 * len(step.normals))
+        return bool(step.uncertainty[1] > (1 + accident) * by_noise)
 
     def _equations(
         self, matrix: Array, unsampled_step: Array | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -24,6 +25,8 @@ _TURNS, _DARKEST = 3, 0.1
 # Of so many pixels a few numbers are known well enough.
 _PIXELS = 2**14
 _NO_CURVE = np.zeros((2, 2))
+
+Kind = TypeVar("Kind", Floats, Array)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +80,7 @@ def measured_tones(own: Floats, other: Floats, place: Array) -> Tones | None:
     to what that would be in even light, which is what the curve takes the own values for. Either
     end of its values may be what is lit by nothing.
     """
-    step = int(np.ceil(np.sqrt(own.size / _PIXELS)))
-    own, other = own[:, ::step, ::step], other[:, ::step, ::step]
-    place = place[:, :, ::step, ::step]
+    own, other, place = thinned(own), thinned(other), thinned(place)
     (dark, bright), (least, most) = np.quantile(other, _KNOWN), np.quantile(own, _KNOWN)
     if not (dark < bright and least < most):
         return None
@@ -93,13 +94,19 @@ def measured_tones(own: Floats, other: Floats, place: Array) -> Tones | None:
             own, bright - values, 1 - scaled, place, Tones(bright, -1.0, np.ones(6), _NO_CURVE)
         ),
     )
-    left = [np.inf if one is None else _left(own, one.of(other, place)) for one in tried]
+    left = [np.inf if one is None else left_by(own, one.of(other, place)) for one in tried]
     best = tried[int(np.argmin(left))]
-    if best is None or min(left) > CLEARLY_LESS * _left(own, other):
+    if best is None or min(left) > CLEARLY_LESS * left_by(own, other):
         return None
     # Dark stays dark: whether one image is a negative is not lost.
     rises = best.sign if best.curve[1, 0] < best.curve[1, -1] else -best.sign
     return replace(best, curve=best.curve * [[1.0], [rises]])
+
+
+def thinned(tiles: Kind) -> Kind:
+    """Return every so many-th row and column of n tiles, shape (..., n, size, size)."""
+    step = int(np.ceil(np.sqrt(np.prod(tiles.shape[-3:]) / _PIXELS)))
+    return tiles[..., ::step, ::step]
 
 
 def _in_turns(own: Floats, seen: Array, even: Array, place: Array, tones: Tones) -> Tones | None:
@@ -155,7 +162,7 @@ def _solution(gram: Array, right: Array) -> Array:
     return np.asarray(np.linalg.lstsq(gram, right, rcond=1e-9)[0], np.float64)
 
 
-def _left(own: Floats, other: Floats) -> float:
+def left_by(own: Floats, other: Floats) -> float:
     """Return what a gain and an offset in each tile leave of tiles."""
     first, second = centred(own), centred(other)
     power = np.maximum((second**2).sum(axis=(1, 2)), 1e-12)
