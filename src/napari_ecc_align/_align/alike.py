@@ -37,15 +37,37 @@ def assessed_alike(
     Where it is not known well, and the images differ in tone or sharpness, it is refined and
     judged with images made alike, if that makes it clearly more exact.
     """
+    asked = pyramids, estimate, job.options, job.initial, searched
+    if estimate.representation != "orientation":
+        alike = yield from _judged_alike(job, pyramids, estimate, searched)
+        return alike or (yield from assessed(*asked))
+    edges = yield from assessed(*asked)
+    if not edges.result.aligned:
+        return edges
+    alike = yield from _judged_alike(job, pyramids, estimate, searched)
+    if alike is None:
+        return edges
+    # Who looks at the images sees two kinds, and the place was believed for what edges said.
+    result = replace(alike.result, representation="orientation")
+    return replace(edges, result=result, estimate=alike.estimate)
+
+
+def _judged_alike(
+    job: Job, pyramids: Pyramids, estimate: Estimate, searched: MotionModel
+) -> InSteps[Judged | None]:
+    """Return what comes of images made alike, None where they are not aligned more exactly."""
     options, asked = job.options, replace(job.options, model=searched)
+    by_edges = estimate.representation == "orientation"
     best: tuple[Pyramids, Estimate, Appearance] | None = None
-    reached, by_edges = estimate, estimate.representation == "orientation"
+    reached = estimate
     # Where the images lie better on each other, it is better known how they differ.
     for _ in range(_ROUNDS):
         if not _is_worth_it(pyramids, reached, options):
             break
         yield
-        looks = measured_appearance(pyramids.reference, pyramids.moving, reached.matrix)
+        looks = measured_appearance(
+            pyramids.reference, pyramids.moving, reached.matrix, two_kinds=_may_be_off(estimate)
+        )
         yield
         if looks is None or not (looks.retoned if by_edges else looks.differs):
             break
@@ -53,16 +75,13 @@ def assessed_alike(
         if not refined.corner_uncertainty < CLEARLY_LESS * reached.corner_uncertainty:
             break
         best, reached = (alike, refined, looks), refined
-    if best is not None:
-        alike, refined, looks = best
-        if by_edges:
-            # Edges alone say whether they lie on each other, as before.
-            alike = pyramids
-            refined = replace(refined, representation="orientation", inverted=estimate.inverted)
-        judged = yield from assessed(alike, refined, options, job.initial, searched)
-        if judged.result.aligned:
-            return _of_images_as_they_are(judged, pyramids, looks)
-    return (yield from assessed(pyramids, estimate, options, job.initial, searched))
+    if best is None:
+        return None
+    alike, refined, looks = best
+    judged = yield from assessed(alike, refined, options, job.initial, searched)
+    if not judged.result.aligned:
+        return None
+    return _of_images_as_they_are(judged, pyramids, looks)
 
 
 def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions) -> bool:
@@ -87,7 +106,7 @@ def _may_be_off(estimate: Estimate) -> bool:
     Where one's values fold the other's, edges do not lie on edges, and what is left is no noise.
     """
     refined = estimate.refined
-    unlike = refined is not None and refined.unlike_noise
+    unlike = refined is not None and refined.differs_in_kind
     return unlike or estimate.representation == "orientation"
 
 

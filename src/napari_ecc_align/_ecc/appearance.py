@@ -40,7 +40,7 @@ from .._transform.coordinates import map_points
 from .._transform.models import Array
 from .curves import learned_curve
 from .solved_tiles import chosen_tiles
-from .tones import Tones, centred, measured_tones, solved, within_reference
+from .tones import Tones, centred, measured_tones, solved, thinned, within_reference
 
 # So many tiles tell how two images differ; fewer than the last nothing that could be trusted.
 _TILES, _LEAST_TILES = 32, 4
@@ -85,7 +85,7 @@ class Appearance:
 
 
 def measured_appearance(
-    reference: list[Level], moving: list[Level], matrix: Array
+    reference: list[Level], moving: list[Level], matrix: Array, *, two_kinds: bool = False
 ) -> Appearance | None:
     """Return how two images differ where a matrix lays them on each other.
 
@@ -95,6 +95,8 @@ def measured_appearance(
         Pyramids, full resolution first.
     matrix : (3, 3) array
         Maps reference pixels (x, y, 1) to moving pixels.
+    two_kinds : bool, default: False
+        Look for any function of values, too, of either image's.
 
     Returns
     -------
@@ -119,32 +121,34 @@ def measured_appearance(
         # What blur leaves may be so much that light and tones are a small part of it.
         alike = _with_blur(own, max(blur, 0.0)), _with_blur(other, max(-blur, 0.0))
         tones = measured_tones(*alike, place)
-    pixels = [
-        _sharp_tiles(level[0], origins, size, lays)
-        for level, lays in ((reference, np.eye(3)), (moving, matrix))
-    ]
-    curve = learned_curve(pixels[0], pixels[1], place, tones)
-    if curve is not None:
-        return Appearance(0.0, *curve)
+    if two_kinds:
+        sharp = _sharp_tiles(reference[0], origins, size, np.eye(3))
+        there = _sharp_tiles(moving[0], origins, size, matrix)
+        taken = there if tones is None else tones.of(there, thinned(place))
+        curve = learned_curve(sharp, there, taken)
+        if curve is not None:
+            return Appearance(0.0, *curve)
     if tones is not None:
         blur = _blur(own, tones.of(other, place))
     return Appearance(blur, tones)
 
 
 def _sharp_tiles(level: Level, origins: Array, size: int, matrix: Array) -> Floats:
-    """Return tiles of a level under a matrix as they are: what smooths bends curves of values."""
+    """Return some of the pixels of tiles of a level under a matrix as they are, not smoothed.
+
+    Of what smooths, a curve of values would make other than the smoothed curve.
+    """
     box = np.array([[0, 0], [size, 0], [0, size], [size, size]])
     tiles = []
     for origin in origins:
         mapped = map_points(matrix, origin + box)
         x0, y0 = np.maximum(np.floor(mapped.min(axis=0)).astype(int), 0)
         x1, y1 = np.ceil(mapped.max(axis=0)).astype(int) + 1
-        values = level.patch(y0, y1, x0, x1)[0]
         local = matrix.copy()
         local[:, 2] = matrix @ [*origin, 1]
         local[:2] -= np.outer((x0, y0), local[2])
-        tiles.append(warp(values, local, (size, size)))
-    return np.stack(tiles)
+        tiles.append(warp(level.patch(y0, y1, x0, x1)[0], local, (size, size)))
+    return thinned(np.stack(tiles))
 
 
 def _pixels_of(origins: Array, size: int) -> Array:

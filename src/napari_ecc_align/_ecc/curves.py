@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._images.pyramid.levels import Floats
+from .._images.pyramid.levels import Floats, floats
 from .._transform.models import Array
-from .tones import CLEARLY_LESS, Tones, centred, left_by, thinned
+from .tones import CLEARLY_LESS, Tones, centred, left_by
 
 # Of a function so many means are taken, each of as many pixels: some hundreds, of all that are
 # looked at.
@@ -26,7 +26,7 @@ _MEANS = 64
 
 
 def learned_curve(
-    own: Floats, other: Floats, place: Array, tones: Tones | None
+    own: Floats, other: Floats, alike: Floats | None = None
 ) -> tuple[Tones | None, Tones | None] | None:
     """Return what to take either of two images' values for, if that explains clearly more.
 
@@ -34,10 +34,8 @@ def learned_curve(
     ----------
     own, other : (n, size, size) array
         Tiles of the reference, and what the moving image shows there.
-    place : (2, n, size, size) array
-        Where their pixels lie; see `Tones.of`.
-    tones : Tones or None
-        What the other image's values are taken for so far.
+    alike : (n, size, size) array, optional
+        What the other image's values are taken for so far, as they are by default.
 
     Returns
     -------
@@ -45,15 +43,19 @@ def learned_curve(
         Of the other image's values or, instead, of the own ones. None for both where neither
         leaves clearly less than what they are taken for so far.
     """
-    own, other, place = thinned(own), thinned(other), thinned(place)
+    if len(own) < 2:
+        return None
     sign = -1.0 if (centred(own) * centred(other)).sum() < 0 else 1.0
-    alike = other if tones is None else tones.of(other, place)
-    least, best = CLEARLY_LESS * left_by(own, alike) / _power(own), None
+    least = CLEARLY_LESS * left_by(own, other if alike is None else alike) / _power(own)
+    best: tuple[Tones | None, Tones | None] | None = None
     for wanted, given, of_own in ((own, other, False), (other, own, True)):
-        left = _left_of_others(wanted, given) / _power(wanted)
-        if left < least:
-            curve = Tones(0.0, 1.0, np.eye(6)[0], _curve(wanted, given) * [[1.0], [sign]])
-            least, best = left, (None, curve) if of_own else (curve, None)
+        enough, curve = least * _power(wanted), _curve(wanted, given)
+        # Of what it was learned from, a curve leaves less than of others.
+        if left_by(wanted, floats(np.interp(given, *curve))) < enough:
+            left = _left_of_others(wanted, given)
+            if left < enough:
+                tones = Tones(0.0, 1.0, np.eye(6)[0], curve * [[1.0], [sign]])
+                least, best = left / _power(wanted), (None, tones) if of_own else (tones, None)
     return best
 
 
@@ -61,24 +63,24 @@ def _left_of_others(wanted: Floats, given: Floats) -> float:
     """Return what the curve of half of the tiles leaves of the other half, for both halves."""
     left = 0.0
     for half in (0, 1):
-        x, y = _curve(wanted[1 - half :: 2], given[1 - half :: 2])
-        seen = wanted[half::2], np.interp(given[half::2], x, y)
-        left += left_by(*seen)
+        curve = _curve(wanted[1 - half :: 2], given[1 - half :: 2])
+        left += left_by(wanted[half::2], floats(np.interp(given[half::2], *curve)))
     return left
 
 
 def _curve(wanted: Floats, given: Floats) -> Array:
     """Return values of one image and the mean of the other's there, shape (2, n)."""
     order = np.argsort(given, axis=None)
-    shares = np.array_split(np.arange(order.size), min(_MEANS, order.size))
-    starts = np.array([share[0] for share in shares])
-    counts = np.diff([*starts, order.size])
-    means = [
-        np.add.reduceat(np.asarray(tiles, np.float64).ravel()[order], starts) / counts
+    count = min(_MEANS, order.size)
+    starts = np.arange(count) * order.size // count
+    counts = np.diff(starts, append=order.size)
+    values, means = (
+        np.add.reduceat(tiles.ravel()[order], starts, dtype=np.float64) / counts
         for tiles in (given, wanted)
-    ]
-    values, where, often = np.unique(means[0], return_inverse=True, return_counts=True)
-    return np.stack([values, np.bincount(where.ravel(), means[1]) / often])
+    )
+    # Of many pixels of one value, some tell what all do.
+    last = np.diff(values, append=np.inf) > 0
+    return np.stack([values[last], means[last]])
 
 
 def _power(tiles: Floats) -> float:

@@ -358,7 +358,8 @@ class Refiner:
                 count = min(count, max(MANY_TILES, used))
         if result is None or foretold:
             return result and replace(result, moves=solver.moves)
-        return replace(result, unlike_noise=solver.unlike_noise)
+        asked = self.representation == "intensity" and self._final(index)
+        return replace(result, differs_in_kind=asked and solver.differs_in_kind)
 
     def _add(
         self,

@@ -21,7 +21,7 @@ class Refined:
 
     And on how many tiles that was solved, 0 where it was on all of a level; of an image that
     follows another, how each of them fits. It is `deformed` where the motion model does not lay
-    tiles on each other, and `unlike_noise` where these disagree by more than noise.
+    tiles on each other, and `differs_in_kind` where what is left is no noise.
     """
 
     matrix: Array
@@ -30,7 +30,7 @@ class Refined:
     tiles: int = 0
     moves: BlockMoves | None = None
     deformed: bool = False
-    unlike_noise: bool = False
+    differs_in_kind: bool = False
 
     @property
     def uncertainty(self) -> float:

@@ -103,9 +103,14 @@ def measured_tones(own: Floats, other: Floats, place: Array) -> Tones | None:
     return replace(best, curve=best.curve * [[1.0], [rises]])
 
 
+def sparsest(size: int, pixels: int = _PIXELS) -> int:
+    """Return of which rows and columns tiles still have so many pixels: each so many-th."""
+    return max(1, int(np.ceil(np.sqrt(size / pixels))))
+
+
 def thinned(tiles: Kind) -> Kind:
     """Return every so many-th row and column of n tiles, shape (..., n, size, size)."""
-    step = int(np.ceil(np.sqrt(np.prod(tiles.shape[-3:]) / _PIXELS)))
+    step = sparsest(int(np.prod(tiles.shape[-3:])))
     return tiles[..., ::step, ::step]
 
 
