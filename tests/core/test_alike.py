@@ -86,6 +86,10 @@ def test_values_that_one_image_folds_are_as_exact_as_those_of_images_of_one_kind
     assert result.aligned and f"Compared with {taken} tones fitted" in result.reason
     # Edges had led there: two kinds of images are to be seen.
     assert result.representation == "orientation"
+    assert result.reason.startswith("By the direction of edges, then by values: ")
+    # Who asks for edges alone gets no more.
+    alone = align(reference, moving, representation="orientation")
+    assert "Compared with" not in alone.reason
     assert pair.error_of(result.transform) < min(0.03, 3 * result.corner_uncertainty)
     assert result.corner_uncertainty < 0.03
     monkeypatch.setattr(alike, "_ROUNDS", 0)

@@ -42,13 +42,14 @@ def assessed_alike(
         alike = yield from _judged_alike(job, pyramids, estimate, searched)
         return alike or (yield from assessed(*asked))
     edges = yield from assessed(*asked)
-    if not edges.result.aligned:
+    if not edges.result.aligned or job.options.representation == "orientation":
         return edges
     alike = yield from _judged_alike(job, pyramids, estimate, searched)
     if alike is None:
         return edges
     # Who looks at the images sees two kinds, and the place was believed for what edges said.
-    result = replace(alike.result, representation="orientation")
+    reason = f"By the direction of edges, then by values: {alike.result.reason}"
+    result = replace(alike.result, representation="orientation", reason=reason)
     return replace(edges, result=result, estimate=alike.estimate)
 
 

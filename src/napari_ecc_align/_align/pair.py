@@ -300,8 +300,7 @@ def _by_edges(
         pyramids.reference, pyramids.moving, options, initial=estimate.matrix, nearby=True
     )
     edges = replace((yield from steps), start=estimate.start)
-    asked = replace(job, options=replace(job.options, representation="orientation"))
-    found = yield from assessed_alike(asked, pyramids, edges, options.freest)
+    found = yield from assessed_alike(job, pyramids, edges, options.freest)
     # What brightness judges after all is no second opinion.
     own = found.evidence is not None and found.evidence.by_edges
     return [found] if found.result.aligned and own else []
