@@ -111,9 +111,9 @@ def _may_be_off(estimate: Estimate) -> bool:
     return unlike or estimate.representation == "orientation"
 
 
-def may_be_more_exact(estimate: Estimate) -> bool:
+def may_be_more_exact(judged: Judged) -> bool:
     """Tell whether brightness is inexact for more than noise: edges may be more exact."""
-    by_values = estimate.representation == "intensity"
+    estimate, by_values = judged.estimate, judged.result.representation == "intensity"
     return by_values and _may_be_off(estimate) and estimate.corner_uncertainty > _INEXACT
 
 

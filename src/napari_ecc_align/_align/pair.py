@@ -282,7 +282,7 @@ def _asked_of_edges(
     if last.evidence is None:
         return
     doubtful = last.result.verdict == "doubtful" and may_be_settled_by_edges(last.evidence)
-    if doubtful or (last.result.aligned and may_be_more_exact(last.estimate)):
+    if doubtful or (last.result.aligned and may_be_more_exact(last)):
         edges = yield from _by_edges(job, pyramids, last.estimate, options)
         enough = CLEARLY_LESS * last.result.corner_uncertainty
         if doubtful:

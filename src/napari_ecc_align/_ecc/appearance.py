@@ -225,10 +225,13 @@ def _in_other_tones(
     """
     out = np.empty(level.shape, np.float32)
     for y0, y1, x0, x1 in parts(level.shape):
-        pixels = np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), axis=-1)
-        mapped = np.moveaxis(map_points(back, np.asarray(pixels, np.float64)), -1, 0)
+        place = None
+        if not tones.is_even:
+            pixels = np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), axis=-1)
+            mapped = map_points(back, np.asarray(pixels, np.float64))
+            place = within_reference(np.moveaxis(mapped, -1, 0), shape)
         values, valid = level.patch(y0, y1, x0, x1)
-        made = tones.of(values, within_reference(mapped, shape))
+        made = tones.of(values, place)
         out[y0:y1, x0:x1] = made if valid is None else np.where(valid, made, np.float32(0))
         yield
     # Of a mean of values, a curve would make other than the mean of what it makes of them.

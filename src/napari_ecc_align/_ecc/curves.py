@@ -54,7 +54,7 @@ def learned_curve(
         if left_by(wanted, floats(np.interp(given, *curve))) < enough:
             left = _left_of_others(wanted, given)
             if left < enough:
-                tones = Tones(0.0, 1.0, np.eye(6)[0], curve * [[1.0], [sign]])
+                tones = Tones.of_curve(curve * [[1.0], [sign]])
                 least, best = left / _power(wanted), (None, tones) if of_own else (tones, None)
     return best
 

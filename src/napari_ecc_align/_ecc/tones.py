@@ -39,9 +39,9 @@ class Tones:
         The value of what is lit by nothing.
     sign : {1, -1}
         -1 in the negative of what was lit.
-    light : (6,) array
+    light : (6,) or (1,) array
         Factors of 1, x, y, x², xy and y² in how bright the light is around 1; x and y are -1 and 1
-        at the borders of the reference.
+        at the borders of the reference. Just 1 where it is even.
     curve : (2, n) array
         Values as they are in even light, and what to take them for.
     """
@@ -51,9 +51,21 @@ class Tones:
     light: Array
     curve: Array
 
-    def of(self, values: Floats, place: Array) -> Floats:
+    @classmethod
+    def of_curve(cls, curve: Array) -> Tones:
+        """Return tones that are the same everywhere."""
+        return cls(0.0, 1.0, np.array([1.0]), curve)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether places do not matter."""
+        return len(self.light) == 1
+
+    def of(self, values: Floats, place: Array | None) -> Floats:
         """Return what values at places (x, y), shape (2, ...), are to be taken for."""
-        even = self.sign * (values - np.float32(self.dark)) / _lit(self.light, place)
+        even = self.sign * (values - np.float32(self.dark))
+        if place is not None and not self.is_even:
+            even = even / _lit(self.light, place)
         return floats(np.interp(even, *self.curve))
 
 
