@@ -70,7 +70,11 @@ def _judged_alike(
             pyramids.reference, pyramids.moving, reached.matrix, two_kinds=_may_be_off(estimate)
         )
         yield
-        if looks is None or not (looks.retoned if by_edges else looks.differs):
+        if looks is None or not looks.differs:
+            break
+        # What is known well, or by edges, is not known better for light or blur.
+        known = reached.corner_uncertainty <= _INEXACT and options.model != "auto"
+        if (by_edges and not looks.retoned) or (known and not looks.is_learned):
             break
         alike, refined = yield from _refined_alike(pyramids, reached, asked, looks)
         if not refined.corner_uncertainty < CLEARLY_LESS * reached.corner_uncertainty:
@@ -107,14 +111,15 @@ def _may_be_off(estimate: Estimate) -> bool:
     Where one's values fold the other's, edges do not lie on edges, and what is left is no noise.
     """
     refined = estimate.refined
-    unlike = refined is not None and refined.differs_in_kind
-    return unlike or estimate.representation == "orientation"
+    curved = refined is not None and refined.curved
+    return curved or estimate.representation == "orientation"
 
 
 def may_be_more_exact(judged: Judged) -> bool:
     """Tell whether brightness is inexact for more than noise: edges may be more exact."""
-    estimate, by_values = judged.estimate, judged.result.representation == "intensity"
-    return by_values and _may_be_off(estimate) and estimate.corner_uncertainty > _INEXACT
+    refined, by_values = judged.estimate.refined, judged.result.representation == "intensity"
+    scattered = refined is not None and refined.scattered
+    return by_values and scattered and judged.estimate.corner_uncertainty > _INEXACT
 
 
 def _refined_alike(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import cache, partial
+from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -281,25 +282,29 @@ def _asked_of_edges(
     last = judged[-1]
     if last.evidence is None:
         return
-    doubtful = last.result.verdict == "doubtful" and may_be_settled_by_edges(last.evidence)
-    if doubtful or (last.result.aligned and may_be_more_exact(last)):
-        edges = yield from _by_edges(job, pyramids, last.estimate, options)
+    if last.result.verdict == "doubtful" and may_be_settled_by_edges(last.evidence):
+        judged.extend((yield from _by_edges(job, pyramids, last.estimate, options)))
+    elif last.result.aligned and may_be_more_exact(last):
         enough = CLEARLY_LESS * last.result.corner_uncertainty
-        if doubtful:
-            judged.extend(edges)
-        elif edges and edges[0].result.corner_uncertainty < enough:
+        edges = yield from _by_edges(job, pyramids, last.estimate, options, enough)
+        if edges and edges[0].result.corner_uncertainty < enough:
             judged[-1:] = edges
 
 
 def _by_edges(
-    job: Job, pyramids: Pyramids, estimate: Estimate, options: SearchOptions
+    job: Job, pyramids: Pyramids, estimate: Estimate, options: SearchOptions, enough: float = inf
 ) -> Generator[object, None, list[Judged]]:
-    """Return what edges say where brightness has led, if they agree: of two kinds, they may."""
+    """Return what edges say where brightness has led, if they agree: of two kinds, they may.
+
+    And if they know it to `enough` px at the corners.
+    """
     options = replace(options, representation="orientation")
     steps = estimate_steps(
         pyramids.reference, pyramids.moving, options, initial=estimate.matrix, nearby=True
     )
     edges = replace((yield from steps), start=estimate.start)
+    if edges.corner_uncertainty > enough:
+        return []
     found = yield from assessed_alike(job, pyramids, edges, options.freest)
     # What brightness judges after all is no second opinion.
     own = found.evidence is not None and found.evidence.by_edges

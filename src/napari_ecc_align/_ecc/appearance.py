@@ -83,6 +83,11 @@ class Appearance:
         """Whether the values of either image are to be taken for others."""
         return self.tones is not None or self.own_tones is not None
 
+    @property
+    def is_learned(self) -> bool:
+        """Whether any function of values is what they are to be taken for."""
+        return self.own_tones is not None or (self.tones is not None and self.tones.is_even)
+
 
 def measured_appearance(
     reference: list[Level], moving: list[Level], matrix: Array, *, two_kinds: bool = False

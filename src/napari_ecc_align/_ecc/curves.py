@@ -46,7 +46,8 @@ def learned_curve(
     if len(own) < 2:
         return None
     sign = -1.0 if (centred(own) * centred(other)).sum() < 0 else 1.0
-    least = CLEARLY_LESS * left_by(own, other if alike is None else alike) / _power(own)
+    # An uncertainty falls by as much as the root of what is left.
+    least = CLEARLY_LESS**2 * left_by(own, other if alike is None else alike) / _power(own)
     best: tuple[Tones | None, Tones | None] | None = None
     for wanted, given, of_own in ((own, other, False), (other, own, True)):
         enough, curve = least * _power(wanted), _curve(wanted, given)

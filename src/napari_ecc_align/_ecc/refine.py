@@ -358,8 +358,9 @@ class Refiner:
                 count = min(count, max(MANY_TILES, used))
         if result is None or foretold:
             return result and replace(result, moves=solver.moves)
-        asked = self.representation == "intensity" and self._final(index)
-        return replace(result, differs_in_kind=asked and solver.differs_in_kind)
+        if self.representation != "intensity" or not self._final(index):
+            return result
+        return replace(result, scattered=solver.scattered, curved=solver.curved)
 
     def _add(
         self,

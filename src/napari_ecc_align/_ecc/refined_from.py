@@ -46,5 +46,5 @@ def refined_from(
         converged=estimate.converged and solution.converged,
         corner_uncertainty=float(np.hypot(found.uncertainty, found.bias)),
         covariance=solution.covariance,
-        refined=before and replace(before, differs_in_kind=found.differs_in_kind),
+        refined=before and replace(before, scattered=found.scattered, curved=found.curved),
     )

@@ -231,19 +231,23 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         return middle(distances), float(np.sqrt(max(0.0, middle(excess))))
 
     @property
-    def differs_in_kind(self) -> bool:
-        """Whether what the last step leaves of the moving image is no noise.
-
-        The blocks disagree by more than noise makes them, or values are no line but a curve of
-        each other. Such may be alike in all blocks, and shift them alike.
-        """
+    def scattered(self) -> bool:
+        """Whether the blocks disagree by more than noise makes them, for what one image lacks."""
         if self._last is None or abs(self._last[0].ecc) > ALIKE:
             return False
         step, noise = self._last
         by_noise = step.at_corners(pseudoinverse(step.normal) * (CORRELATED * noise))
         accident = _CLEAR_SIGMAS / np.sqrt(2 * len(step.normals))
-        if step.uncertainty[1] > (1 + accident) * by_noise:
-            return True
+        return bool(step.uncertainty[1] > (1 + accident) * by_noise)
+
+    @property
+    def curved(self) -> bool:
+        """Whether values are no line but a curve of each other, by so much that it may matter.
+
+        What that leaves may be alike in all blocks, and shift them alike.
+        """
+        if self._last is None or abs(self._last[0].ecc) > ALIKE:
+            return False
         every = sparsest(sum(part.blocks.values.size for part in self._parts), _PIXELS)
         own, other = zip(*(part.both(every) for part in self._parts), strict=True)
         return learned_curve(np.concatenate(own), np.concatenate(other)) is not None
