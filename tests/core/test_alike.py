@@ -11,7 +11,7 @@ from scipy import ndimage
 
 import napari_ecc_align._align.alike as alike
 from napari_ecc_align import align
-from pairs import KnownPair, known_pair, random_transform
+from pairs import KnownPair, colour_picture, known_pair, random_transform
 
 
 def _pair() -> KnownPair:
@@ -66,6 +66,64 @@ def test_what_differs_in_appearance_is_nearly_as_exact_as_what_does_not(
     # The correlation told is that of the images as they are.
     assert result.ecc == pytest.approx(without.ecc, abs=0.01)
     assert result.ecc_before == pytest.approx(without.ecc_before, abs=0.01)
+
+
+def _folded(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 2 * np.abs(image - image.mean())
+
+
+@pytest.mark.parametrize("folds", ["moving", "reference"])
+def test_values_that_one_image_folds_are_as_exact_as_those_of_images_of_one_kind(
+    folds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = _pair()
+    images = [pair.reference, pair.moving]
+    folded = folds == "moving"
+    images[folded] = _folded(images[folded])
+    reference, moving = (_eight_bit(image, seed) for seed, image in enumerate(images))
+    result = align(reference, moving)
+    taken = "the reference's" if folded else "the moving image's"
+    assert result.aligned and f"Compared with {taken} tones fitted" in result.reason
+    # Edges had led there: two kinds of images are to be seen.
+    assert result.representation == "orientation"
+    assert result.reason.startswith("By the direction of edges, then by values: ")
+    # Who asks for edges alone gets no more.
+    alone = align(reference, moving, representation="orientation")
+    assert "Compared with" not in alone.reason
+    assert pair.error_of(result.transform) < min(0.03, 3 * result.corner_uncertainty)
+    assert result.corner_uncertainty < 0.03
+    monkeypatch.setattr(alike, "_ROUNDS", 0)
+    assert align(reference, moving).corner_uncertainty > 1.5 * result.corner_uncertainty
+
+
+def test_a_curve_that_shifts_all_tiles_alike_is_seen_though_they_agree(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pair = known_pair(
+        "brick", random_transform(3, "affine", (300, 320), size=4.0), shape=(300, 320)
+    )
+    scaled = (pair.moving - pair.moving.min()) / np.ptp(pair.moving)
+    wave = 127 * (1 + np.sin(2 * np.pi * scaled))
+    images = _eight_bit(pair.reference, 0), _eight_bit(wave, 1)
+    result = align(*images)
+    assert result.aligned and result.representation == "intensity"
+    assert pair.error_of(result.transform) < min(0.03, 2 * result.corner_uncertainty)
+    monkeypatch.setattr(alike, "_ROUNDS", 0)
+    without = align(*images)
+    # Known well, as it seems.
+    assert pair.error_of(without.transform) > 2.5 * without.corner_uncertainty
+    assert without.corner_uncertainty < 0.05
+
+
+def test_edges_are_asked_where_brightness_of_two_channels_is_inexact() -> None:
+    truth = random_transform(4, "affine", (200, 240), size=4.0)
+    pair = known_pair(colour_picture("immunohistochemistry"), truth)
+    images = _eight_bit(pair.reference[..., 0], 0), _eight_bit(pair.moving[..., 2], 1)
+    result, by_values = align(*images), align(*images, representation="intensity")
+    assert result.aligned and result.representation == "orientation"
+    assert by_values.aligned
+    assert result.corner_uncertainty < 0.8 * by_values.corner_uncertainty
+    assert pair.error_of(result.transform) < 2 * result.corner_uncertainty
 
 
 def test_what_is_exact_already_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,28 @@ def assessed_alike(
     Where it is not known well, and the images differ in tone or sharpness, it is refined and
     judged with images made alike, if that makes it clearly more exact.
     """
+    asked = pyramids, estimate, job.options, job.initial, searched
+    if estimate.representation != "orientation":
+        alike = yield from _judged_alike(job, pyramids, estimate, searched)
+        return alike or (yield from assessed(*asked))
+    edges = yield from assessed(*asked)
+    if not edges.result.aligned or job.options.representation == "orientation":
+        return edges
+    alike = yield from _judged_alike(job, pyramids, estimate, searched)
+    if alike is None:
+        return edges
+    # Who looks at the images sees two kinds, and the place was believed for what edges said.
+    reason = f"By the direction of edges, then by values: {alike.result.reason}"
+    result = replace(alike.result, representation="orientation", reason=reason)
+    return replace(edges, result=result, estimate=alike.estimate)
+
+
+def _judged_alike(
+    job: Job, pyramids: Pyramids, estimate: Estimate, searched: MotionModel
+) -> InSteps[Judged | None]:
+    """Return what comes of images made alike, None where they are not aligned more exactly."""
     options, asked = job.options, replace(job.options, model=searched)
+    by_edges = estimate.representation == "orientation"
     best: tuple[Pyramids, Estimate, Appearance] | None = None
     reached = estimate
     # Where the images lie better on each other, it is better known how they differ.
@@ -45,28 +66,35 @@ def assessed_alike(
         if not _is_worth_it(pyramids, reached, options):
             break
         yield
-        looks = measured_appearance(pyramids.reference, pyramids.moving, reached.matrix)
+        looks = measured_appearance(
+            pyramids.reference, pyramids.moving, reached.matrix, two_kinds=_may_be_off(estimate)
+        )
         yield
         if looks is None or not looks.differs:
+            break
+        # What is known well, or by edges, is not known better for light or blur.
+        known = reached.corner_uncertainty <= _INEXACT and options.model != "auto"
+        if (by_edges and not looks.retoned) or (known and not looks.is_learned):
             break
         alike, refined = yield from _refined_alike(pyramids, reached, asked, looks)
         if not refined.corner_uncertainty < CLEARLY_LESS * reached.corner_uncertainty:
             break
         best, reached = (alike, refined, looks), refined
-    if best is not None:
-        alike, refined, looks = best
-        judged = yield from assessed(alike, refined, options, job.initial, searched)
-        if judged.result.aligned:
-            return _of_images_as_they_are(judged, pyramids, looks)
-    return (yield from assessed(pyramids, estimate, options, job.initial, searched))
+    if best is None:
+        return None
+    alike, refined, looks = best
+    judged = yield from assessed(alike, refined, options, job.initial, searched)
+    if not judged.result.aligned:
+        return None
+    return _of_images_as_they_are(judged, pyramids, looks)
 
 
 def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions) -> bool:
     """Tell whether it may matter how two images differ in tone and sharpness."""
     enough = _BUT_FOR * options.precision
-    if options.model != "auto":
+    if options.model != "auto" and not _may_be_off(estimate):
         enough = max(enough, _INEXACT)
-    if estimate.corner_uncertainty <= enough or estimate.representation != "intensity":
+    if estimate.corner_uncertainty <= enough or estimate.representation == "gradient":
         return False
     # How two images differ is seen where they lie on each other.
     if not estimate.converged:
@@ -77,13 +105,31 @@ def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions)
     return not lazy and bool(np.isfinite(estimate.matrix).all())
 
 
+def _may_be_off(estimate: Estimate) -> bool:
+    """Tell whether all of an image may be off by more than its tiles tell.
+
+    Where one's values fold the other's, edges do not lie on edges, and what is left is no noise.
+    """
+    refined = estimate.refined
+    curved = refined is not None and refined.curved
+    return curved or estimate.representation == "orientation"
+
+
+def may_be_more_exact(judged: Judged) -> bool:
+    """Tell whether brightness is inexact for more than noise: edges may be more exact."""
+    refined, by_values = judged.estimate.refined, judged.result.representation == "intensity"
+    scattered = refined is not None and refined.scattered
+    return by_values and scattered and judged.estimate.corner_uncertainty > _INEXACT
+
+
 def _refined_alike(
     pyramids: Pyramids, estimate: Estimate, options: SearchOptions, looks: Appearance
 ) -> InSteps[tuple[Pyramids, Estimate]]:
     reference, moving = yield from made_alike(
         pyramids.reference, pyramids.moving, looks, estimate.matrix
     )
-    refined = yield from refined_from(reference, moving, options, estimate, estimate.matrix)
+    by_values = replace(estimate, representation="intensity")
+    refined = yield from refined_from(reference, moving, options, by_values, estimate.matrix)
     return replace(pyramids, reference=reference, moving=moving), refined
 
 
@@ -105,4 +151,6 @@ def _sentence(looks: Appearance) -> str:
         done.append(f"{which} blurred by {np.sqrt(abs(looks.blur)):.1f} px")
     if looks.tones is not None:
         done.append("the moving image's tones fitted to the reference's")
+    if looks.own_tones is not None:
+        done.append("the reference's tones fitted to the moving image's")
     return f"Compared with {' and '.join(done)}."

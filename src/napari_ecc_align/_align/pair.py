@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import cache, partial
+from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,7 @@ from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, SearchOptions
 from .._ecc.refine import Refiner
+from .._ecc.tones import CLEARLY_LESS
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.pyramid.representations import Representation
 from .._images.sources import ImageLike, LazyArray, checked_source
@@ -28,7 +30,7 @@ from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
 from .._verdict.rules import may_be_settled_by_edges
 from .._verdict.trust import best_known, doubt_rivalled, doubt_surrounded, most_trusted
-from .alike import assessed_alike
+from .alike import assessed_alike, may_be_more_exact
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .held_parts import parts_by_field, without_held_lines
 from .mirrored import aligned_either_way
@@ -241,10 +243,8 @@ def _searched(
     def accept(estimate: Estimate) -> Generator[object, None, bool]:
         tried.append(estimate.matrix)
         judged.append((yield from assessed_alike(job, pyramids, estimate, options.freest)))
-        evidence, doubtful = judged[-1].evidence, judged[-1].result.verdict == "doubtful"
-        both = doubtful and job.options.representation == "auto"
-        if both and evidence is not None and may_be_settled_by_edges(evidence):
-            judged.extend((yield from _by_edges(job, pyramids, estimate, options)))
+        if job.options.representation == "auto":
+            yield from _asked_of_edges(job, pyramids, judged, options)
         if _is_placed(judged[-1].result):
             judged.extend((yield from _finer(job, pyramids, estimate, options)))
             return True
@@ -272,17 +272,40 @@ def _searched(
     return [replace(result, timings=estimate.timings) for result in results]
 
 
+def _asked_of_edges(
+    job: Job, pyramids: Pyramids, judged: list[Judged], options: SearchOptions
+) -> Generator[object, None, None]:
+    """Add what edges say of the last place to what was judged, where brightness leaves a doubt.
+
+    Or instead, where brightness of two kinds is inexact and edges are clearly more exact.
+    """
+    last = judged[-1]
+    if last.evidence is None:
+        return
+    if last.result.verdict == "doubtful" and may_be_settled_by_edges(last.evidence):
+        judged.extend((yield from _by_edges(job, pyramids, last.estimate, options)))
+    elif last.result.aligned and may_be_more_exact(last):
+        enough = CLEARLY_LESS * last.result.corner_uncertainty
+        edges = yield from _by_edges(job, pyramids, last.estimate, options, enough)
+        if edges and edges[0].result.corner_uncertainty < enough:
+            judged[-1:] = edges
+
+
 def _by_edges(
-    job: Job, pyramids: Pyramids, estimate: Estimate, options: SearchOptions
+    job: Job, pyramids: Pyramids, estimate: Estimate, options: SearchOptions, enough: float = inf
 ) -> Generator[object, None, list[Judged]]:
-    """Return what edges say where brightness has led, if they agree: of two kinds, they may."""
+    """Return what edges say where brightness has led, if they agree: of two kinds, they may.
+
+    And if they know it to `enough` px at the corners.
+    """
     options = replace(options, representation="orientation")
     steps = estimate_steps(
         pyramids.reference, pyramids.moving, options, initial=estimate.matrix, nearby=True
     )
     edges = replace((yield from steps), start=estimate.start)
-    asked = replace(job.options, representation="orientation")
-    found = yield from assessed(pyramids, edges, asked, job.initial, options.freest)
+    if edges.corner_uncertainty > enough:
+        return []
+    found = yield from assessed_alike(job, pyramids, edges, options.freest)
     # What brightness judges after all is no second opinion.
     own = found.evidence is not None and found.evidence.by_edges
     return [found] if found.result.aligned and own else []

@@ -23,7 +23,9 @@ import numpy as np
 
 from .._common.opencv import cv2
 from .._images.pyramid.blocks import tile_values
+from .._images.pyramid.filters import warp
 from .._images.pyramid.levels import (
+    SMALLEST,
     Bools,
     Floats,
     InSteps,
@@ -31,12 +33,14 @@ from .._images.pyramid.levels import (
     floats,
     made_in_parts,
     parts,
+    pyramid,
 )
 from .._images.pyramid.tile_sampler import TileSampler
 from .._transform.coordinates import map_points
 from .._transform.models import Array
+from .curves import learned_curve
 from .solved_tiles import chosen_tiles
-from .tones import Tones, centred, measured_tones, solved, within_reference
+from .tones import Tones, centred, measured_tones, solved, thinned, within_reference
 
 # So many tiles tell how two images differ; fewer than the last nothing that could be trusted.
 _TILES, _LEAST_TILES = 32, 4
@@ -61,19 +65,32 @@ class Appearance:
     tones : Tones or None
         What to take the values of the moving image for, as its levels give them; None where a gain
         and an offset in each place are as good.
+    own_tones : Tones or None
+        What to take those of the reference for, instead.
     """
 
     blur: float
     tones: Tones | None
+    own_tones: Tones | None = None
 
     @property
     def differs(self) -> bool:
         """Whether there is anything to make alike."""
-        return self.blur != 0 or self.tones is not None
+        return self.blur != 0 or self.retoned
+
+    @property
+    def retoned(self) -> bool:
+        """Whether the values of either image are to be taken for others."""
+        return self.tones is not None or self.own_tones is not None
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether any function of values is what they are to be taken for."""
+        return self.own_tones is not None or (self.tones is not None and self.tones.is_even)
 
 
 def measured_appearance(
-    reference: list[Level], moving: list[Level], matrix: Array
+    reference: list[Level], moving: list[Level], matrix: Array, *, two_kinds: bool = False
 ) -> Appearance | None:
     """Return how two images differ where a matrix lays them on each other.
 
@@ -83,6 +100,8 @@ def measured_appearance(
         Pyramids, full resolution first.
     matrix : (3, 3) array
         Maps reference pixels (x, y, 1) to moving pixels.
+    two_kinds : bool, default: False
+        Look for any function of values, too, of either image's.
 
     Returns
     -------
@@ -107,9 +126,34 @@ def measured_appearance(
         # What blur leaves may be so much that light and tones are a small part of it.
         alike = _with_blur(own, max(blur, 0.0)), _with_blur(other, max(-blur, 0.0))
         tones = measured_tones(*alike, place)
+    if two_kinds:
+        sharp = _sharp_tiles(reference[0], origins, size, np.eye(3))
+        there = _sharp_tiles(moving[0], origins, size, matrix)
+        taken = there if tones is None else tones.of(there, thinned(place))
+        curve = learned_curve(sharp, there, taken)
+        if curve is not None:
+            return Appearance(0.0, *curve)
     if tones is not None:
         blur = _blur(own, tones.of(other, place))
     return Appearance(blur, tones)
+
+
+def _sharp_tiles(level: Level, origins: Array, size: int, matrix: Array) -> Floats:
+    """Return some of the pixels of tiles of a level under a matrix as they are, not smoothed.
+
+    Of what smooths, a curve of values would make other than the smoothed curve.
+    """
+    box = np.array([[0, 0], [size, 0], [0, size], [size, size]])
+    tiles = []
+    for origin in origins:
+        mapped = map_points(matrix, origin + box)
+        x0, y0 = np.maximum(np.floor(mapped.min(axis=0)).astype(int), 0)
+        x1, y1 = np.ceil(mapped.max(axis=0)).astype(int) + 1
+        local = matrix.copy()
+        local[:, 2] = matrix @ [*origin, 1]
+        local[:2] -= np.outer((x0, y0), local[2])
+        tiles.append(warp(level.patch(y0, y1, x0, x1)[0], local, (size, size)))
+    return thinned(np.stack(tiles))
 
 
 def _pixels_of(origins: Array, size: int) -> Array:
@@ -167,10 +211,11 @@ def made_alike(
     """
     shape, back = reference[0].shape, np.asarray(np.linalg.inv(matrix), np.float64)
     if appearance.tones is not None:
-        even = []
-        for level in moving:
-            even.append((yield from _in_other_tones(level, appearance.tones, back, shape)))
-        moving = even
+        moving = yield from _in_other_tones(moving[0], appearance.tones, back, shape)
+    if appearance.own_tones is not None:
+        reference = yield from _in_other_tones(
+            reference[0], appearance.own_tones, np.eye(3), shape
+        )
     first = yield from _all_blurred(reference, max(appearance.blur, 0.0))
     second = yield from _all_blurred(moving, max(-appearance.blur, 0.0))
     return first, second
@@ -178,22 +223,26 @@ def made_alike(
 
 def _in_other_tones(
     level: Level, tones: Tones, back: Array, shape: tuple[int, int]
-) -> InSteps[Level]:
-    """Return a level of the moving image with its values taken for others.
+) -> InSteps[list[Level]]:
+    """Return the pyramid of an image with its values taken for others.
 
-    `back` maps pixels of the moving image to those of a reference of some shape.
+    `back` maps pixels of the image to those of a reference of some shape.
     """
     out = np.empty(level.shape, np.float32)
     for y0, y1, x0, x1 in parts(level.shape):
-        pixels = np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), axis=-1)
-        mapped = np.moveaxis(
-            map_points(back, np.asarray(pixels * 2.0**level.index, np.float64)), -1, 0
-        )
+        place = None
+        if not tones.is_even:
+            pixels = np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), axis=-1)
+            mapped = map_points(back, np.asarray(pixels, np.float64))
+            place = within_reference(np.moveaxis(mapped, -1, 0), shape)
         values, valid = level.patch(y0, y1, x0, x1)
-        made = tones.of(values, within_reference(mapped, shape))
+        made = tones.of(values, place)
         out[y0:y1, x0:x1] = made if valid is None else np.where(valid, made, np.float32(0))
         yield
-    return replace(level, image=out, offset=0.0, scale=1.0, cache={})
+    # Of a mean of values, a curve would make other than the mean of what it makes of them.
+    return (
+        yield from pyramid(replace(level, image=out, offset=0.0, scale=1.0, cache={}), SMALLEST)
+    )
 
 
 def _all_blurred(levels: list[Level], variance: float) -> InSteps[list[Level]]:

@@ -27,7 +27,7 @@ CLOSE = 0.2
 _RATES = (0.05, 0.98)
 SLOWEST = _RATES[1]
 _FIRST_RATE = 0.07
-_ALIKE = 0.99
+ALIKE = 0.99
 # After so many iterations, what is left of the way is compared with the uncertainty, too: a share
 # of it does not matter.
 _ITERATIONS_BEFORE_RELAXING = 6
@@ -96,7 +96,7 @@ class Convergence:
         """Tell whether nothing that matters is to be expected after a step."""
         if self._ecc is not None:
             self.rate = min(max(moved / self.moved, _RATES[0]), _RATES[1])
-        elif self.moved == np.inf and moved < CLOSE and abs(ecc) > _ALIKE:
+        elif self.moved == np.inf and moved < CLOSE and abs(ecc) > ALIKE:
             self.rate = min(self.rate, _FIRST_RATE)
         elif self.moved == np.inf and moved >= CLOSE:
             self.rate = _RATES[1]
@@ -179,8 +179,12 @@ class Step:
         residual = self.scores - self.normals @ own
         half = inverse @ (residual.T @ residual * (n / (n - p)))
         covariance = 0.5 * (half @ inverse + np.trace(half) / p * inverse)
+        return covariance, self.at_corners(covariance)
+
+    def at_corners(self, covariance: Array) -> float:
+        """Return what a covariance of the parameters means at the corners (RMS, px)."""
         spread = np.sum((self.jacobian @ covariance) * self.jacobian) / self._corners
-        return covariance, float(np.sqrt(spread))
+        return float(np.sqrt(spread))
 
 
 class GaussNewton(ABC):

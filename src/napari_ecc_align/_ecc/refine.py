@@ -356,7 +356,11 @@ class Refiner:
             if departed or result.uncertainty > _LOST * 2.0**index:
                 # A few more tell whether it is worth any more.
                 count = min(count, max(MANY_TILES, used))
-        return replace(result, moves=solver.moves) if result and foretold else result
+        if result is None or foretold:
+            return result and replace(result, moves=solver.moves)
+        if self.representation != "intensity" or not self._final(index):
+            return result
+        return replace(result, scattered=solver.scattered, curved=solver.curved)
 
     def _add(
         self,

@@ -37,7 +37,7 @@ def refined_from(
     found = yield from refiner.polished(matrix)
     if found.level > 0:
         found = yield from retold(refiner.fine(found), lambda _: None)
-    solution = found.solution
+    solution, before = found.solution, estimate.refined
     return replace(
         estimate,
         matrix=found.matrix,
@@ -46,4 +46,5 @@ def refined_from(
         converged=estimate.converged and solution.converged,
         corner_uncertainty=float(np.hypot(found.uncertainty, found.bias)),
         covariance=solution.covariance,
+        refined=before and replace(before, scattered=found.scattered, curved=found.curved),
     )

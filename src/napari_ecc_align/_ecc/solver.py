@@ -28,9 +28,11 @@ from .._images.pyramid.filters import CORRELATED
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array
 from .block_moves import BlockMoves, block_moves
-from .gauss_newton import CLOSE, GaussNewton, Step, eigen, linearised_for, pseudoinverse
+from .curves import learned_curve
+from .gauss_newton import ALIKE, CLOSE, GaussNewton, Step, eigen, linearised_for, pseudoinverse
 from .motion import Motion, PlaneMotion
 from .normal_equations import Equations, Fit, chained, combined
+from .tones import sparsest
 
 # Share of the smaller image's pixels that must see the other one.
 MIN_OVERLAP = 0.1
@@ -38,6 +40,10 @@ MIN_OVERLAP = 0.1
 _MOST_NOISE = 0.9
 # The determinant of a block's normal matrix over a power of its trace: less shows edges alone.
 _FLATTEST = 1e-3
+# By so many standard deviations, a spread of blocks is no accident.
+_CLEAR_SIGMAS = 3.0
+# Of so many pixels it is seen whether values are a curve of each other.
+_PIXELS = 2**11
 
 
 class _Blocks(Protocol):
@@ -110,6 +116,13 @@ class _Part(Generic[AnyBlocks]):
             slopes = slopes - self.noise
         self.last = replace(self.last, scores=self.last.scores - slopes @ delta)
         return self.last
+
+    def both(self, step: int) -> tuple[Floats, Floats]:
+        """Return some pixels of blocks, and of the moving image there, where all of it is seen."""
+        seen = None if self.linearised is None else self.linearised.seen
+        whole = slice(None) if seen is None else seen.all(axis=(1, 2))
+        own, other = (tiles[:, ::step, ::step] for tiles in (self.blocks.values, self._image))
+        return own[whole], other[whole]
 
     def measure_noise(self, gains: Array) -> None:
         """Measure the noise of the reference's gradients against the image fitted last."""
@@ -216,6 +229,28 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         distances = self._motion.radius * np.sqrt((moved**2).sum(axis=1))
         excess = (moved * scores[used]).sum(axis=1) / max(CORRELATED * noise, 1e-30)
         return middle(distances), float(np.sqrt(max(0.0, middle(excess))))
+
+    @property
+    def scattered(self) -> bool:
+        """Whether the blocks disagree by more than noise makes them, for what one image lacks."""
+        if self._last is None or abs(self._last[0].ecc) > ALIKE:
+            return False
+        step, noise = self._last
+        by_noise = step.at_corners(pseudoinverse(step.normal) * (CORRELATED * noise))
+        accident = _CLEAR_SIGMAS / np.sqrt(2 * len(step.normals))
+        return bool(step.uncertainty[1] > (1 + accident) * by_noise)
+
+    @property
+    def curved(self) -> bool:
+        """Whether values are no line but a curve of each other, by so much that it may matter.
+
+        What that leaves may be alike in all blocks, and shift them alike.
+        """
+        if self._last is None or abs(self._last[0].ecc) > ALIKE:
+            return False
+        every = sparsest(sum(part.blocks.values.size for part in self._parts), _PIXELS)
+        own, other = zip(*(part.both(every) for part in self._parts), strict=True)
+        return learned_curve(np.concatenate(own), np.concatenate(other)) is not None
 
     def _equations(
         self, matrix: Array, unsampled_step: Array | None

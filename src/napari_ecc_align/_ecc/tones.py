@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -25,6 +26,8 @@ _TURNS, _DARKEST = 3, 0.1
 _PIXELS = 2**14
 _NO_CURVE = np.zeros((2, 2))
 
+Kind = TypeVar("Kind", Floats, Array)
+
 
 @dataclass(frozen=True, eq=False)
 class Tones:
@@ -36,9 +39,9 @@ class Tones:
         The value of what is lit by nothing.
     sign : {1, -1}
         -1 in the negative of what was lit.
-    light : (6,) array
+    light : (6,) or (1,) array
         Factors of 1, x, y, x², xy and y² in how bright the light is around 1; x and y are -1 and 1
-        at the borders of the reference.
+        at the borders of the reference. Just 1 where it is even.
     curve : (2, n) array
         Values as they are in even light, and what to take them for.
     """
@@ -48,9 +51,21 @@ class Tones:
     light: Array
     curve: Array
 
-    def of(self, values: Floats, place: Array) -> Floats:
+    @classmethod
+    def of_curve(cls, curve: Array) -> Tones:
+        """Return tones that are the same everywhere."""
+        return cls(0.0, 1.0, np.array([1.0]), curve)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether places do not matter."""
+        return len(self.light) == 1
+
+    def of(self, values: Floats, place: Array | None) -> Floats:
         """Return what values at places (x, y), shape (2, ...), are to be taken for."""
-        even = self.sign * (values - np.float32(self.dark)) / _lit(self.light, place)
+        even = self.sign * (values - np.float32(self.dark))
+        if place is not None and not self.is_even:
+            even = even / _lit(self.light, place)
         return floats(np.interp(even, *self.curve))
 
 
@@ -77,9 +92,7 @@ def measured_tones(own: Floats, other: Floats, place: Array) -> Tones | None:
     to what that would be in even light, which is what the curve takes the own values for. Either
     end of its values may be what is lit by nothing.
     """
-    step = int(np.ceil(np.sqrt(own.size / _PIXELS)))
-    own, other = own[:, ::step, ::step], other[:, ::step, ::step]
-    place = place[:, :, ::step, ::step]
+    own, other, place = thinned(own), thinned(other), thinned(place)
     (dark, bright), (least, most) = np.quantile(other, _KNOWN), np.quantile(own, _KNOWN)
     if not (dark < bright and least < most):
         return None
@@ -93,13 +106,24 @@ def measured_tones(own: Floats, other: Floats, place: Array) -> Tones | None:
             own, bright - values, 1 - scaled, place, Tones(bright, -1.0, np.ones(6), _NO_CURVE)
         ),
     )
-    left = [np.inf if one is None else _left(own, one.of(other, place)) for one in tried]
+    left = [np.inf if one is None else left_by(own, one.of(other, place)) for one in tried]
     best = tried[int(np.argmin(left))]
-    if best is None or min(left) > CLEARLY_LESS * _left(own, other):
+    if best is None or min(left) > CLEARLY_LESS * left_by(own, other):
         return None
     # Dark stays dark: whether one image is a negative is not lost.
     rises = best.sign if best.curve[1, 0] < best.curve[1, -1] else -best.sign
     return replace(best, curve=best.curve * [[1.0], [rises]])
+
+
+def sparsest(size: int, pixels: int = _PIXELS) -> int:
+    """Return of which rows and columns tiles still have so many pixels: each so many-th."""
+    return max(1, int(np.ceil(np.sqrt(size / pixels))))
+
+
+def thinned(tiles: Kind) -> Kind:
+    """Return every so many-th row and column of n tiles, shape (..., n, size, size)."""
+    step = sparsest(int(np.prod(tiles.shape[-3:])))
+    return tiles[..., ::step, ::step]
 
 
 def _in_turns(own: Floats, seen: Array, even: Array, place: Array, tones: Tones) -> Tones | None:
@@ -155,7 +179,7 @@ def _solution(gram: Array, right: Array) -> Array:
     return np.asarray(np.linalg.lstsq(gram, right, rcond=1e-9)[0], np.float64)
 
 
-def _left(own: Floats, other: Floats) -> float:
+def left_by(own: Floats, other: Floats) -> float:
     """Return what a gain and an offset in each tile leave of tiles."""
     first, second = centred(own), centred(other)
     power = np.maximum((second**2).sum(axis=(1, 2)), 1e-12)
