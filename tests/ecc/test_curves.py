@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_ecc_align._ecc.curves import learned_curve
+from napari_ecc_align._ecc.curves import is_folded, learned_curve
 from pairs import picture
 
 
@@ -55,3 +55,14 @@ def test_what_is_known_of_tones_already_is_not_learned_again() -> None:
     own, other = _noisy(_tiles(), 0), _noisy(255 * (_tiles() / 255) ** 4, 1)
     assert learned_curve(own, other) is not None
     assert learned_curve(own, other, _noisy(_tiles(), 2)) is None
+
+
+def test_what_rises_and_falls_is_told_from_what_only_rises_or_falls() -> None:
+    plain, folded = _noisy(_tiles(), 0), _noisy(_folded(_tiles()), 1)
+    assert is_folded(plain, folded)
+    assert is_folded(folded, plain)
+    steep = 255 * (_tiles() / 255) ** 4
+    page = np.where(_tiles() > 120, np.float32(255), np.float32(0))
+    for other in (steep, -steep, page, _tiles()):
+        assert not is_folded(plain, _noisy(other, 2))
+        assert not is_folded(_noisy(other, 2), plain)

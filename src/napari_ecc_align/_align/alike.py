@@ -111,8 +111,8 @@ def _may_be_off(estimate: Estimate) -> bool:
     Where one's values fold the other's, edges do not lie on edges, and what is left is no noise.
     """
     refined = estimate.refined
-    curved = refined is not None and refined.curved
-    return curved or estimate.representation == "orientation"
+    folded = refined is not None and refined.folded
+    return folded or estimate.representation == "orientation"
 
 
 def may_be_more_exact(judged: Judged) -> bool:

@@ -60,6 +60,32 @@ def learned_curve(
     return best
 
 
+def is_folded(own: Floats, other: Floats) -> bool:
+    """Tell whether a curve that both rises and falls explains clearly more than one that does not.
+
+    Where it turns, the other image has edges of its own, and none where the values are alike.
+    """
+    learned = learned_curve(own, other)
+    if learned is None:
+        return False
+    tones, own_tones = learned
+    wanted, given, taken = (own, other, tones) if tones else (other, own, own_tones)
+    assert taken is not None
+    values, means = taken.curve
+    enough = CLEARLY_LESS**2
+    left = left_by(wanted, floats(np.interp(given, values, means)))
+    return all(
+        left < enough * left_by(wanted, floats(np.interp(given, values, rising)))
+        for rising in (_rising(means), -_rising(-means))
+    )
+
+
+def _rising(means: Array) -> Array:
+    """Return values that never fall, halfway between the nearest that lie above and below."""
+    above, below = np.maximum.accumulate(means), np.minimum.accumulate(means[::-1])[::-1]
+    return np.asarray((above + below) / 2)
+
+
 def _left_of_others(wanted: Floats, given: Floats) -> float:
     """Return what the curve of half of the tiles leaves of the other half, for both halves."""
     left = 0.0

@@ -360,7 +360,7 @@ class Refiner:
             return result and replace(result, moves=solver.moves)
         if self.representation != "intensity" or not self._final(index):
             return result
-        return replace(result, scattered=solver.scattered, curved=solver.curved)
+        return replace(result, scattered=solver.scattered, folded=solver.folded)
 
     def _add(
         self,

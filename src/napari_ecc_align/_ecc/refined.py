@@ -21,8 +21,8 @@ class Refined:
 
     And on how many tiles that was solved, 0 where it was on all of a level; of an image that
     follows another, how each of them fits. It is `deformed` where the motion model does not lay
-    tiles on each other, `scattered` where these disagree by more than noise, and `curved` where
-    values are no line but a curve of each other.
+    tiles on each other, `scattered` where these disagree by more than noise, and `folded` where
+    values are a curve of each other that rises and falls.
     """
 
     matrix: Array
@@ -32,7 +32,7 @@ class Refined:
     moves: BlockMoves | None = None
     deformed: bool = False
     scattered: bool = False
-    curved: bool = False
+    folded: bool = False
 
     @property
     def uncertainty(self) -> float:

@@ -46,5 +46,5 @@ def refined_from(
         converged=estimate.converged and solution.converged,
         corner_uncertainty=float(np.hypot(found.uncertainty, found.bias)),
         covariance=solution.covariance,
-        refined=before and replace(before, scattered=found.scattered, curved=found.curved),
+        refined=before and replace(before, scattered=found.scattered, folded=found.folded),
     )

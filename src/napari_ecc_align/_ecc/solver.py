@@ -28,7 +28,7 @@ from .._images.pyramid.filters import CORRELATED
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array
 from .block_moves import BlockMoves, block_moves
-from .curves import learned_curve
+from .curves import is_folded
 from .gauss_newton import ALIKE, CLOSE, GaussNewton, Step, eigen, linearised_for, pseudoinverse
 from .motion import Motion, PlaneMotion
 from .normal_equations import Equations, Fit, chained, combined
@@ -241,8 +241,8 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         return bool(step.uncertainty[1] > (1 + accident) * by_noise)
 
     @property
-    def curved(self) -> bool:
-        """Whether values are no line but a curve of each other, by so much that it may matter.
+    def folded(self) -> bool:
+        """Whether values are a curve of each other that rises and falls.
 
         What that leaves may be alike in all blocks, and shift them alike.
         """
@@ -250,7 +250,7 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
             return False
         every = sparsest(sum(part.blocks.values.size for part in self._parts), _PIXELS)
         own, other = zip(*(part.both(every) for part in self._parts), strict=True)
-        return learned_curve(np.concatenate(own), np.concatenate(other)) is not None
+        return is_folded(np.concatenate(own), np.concatenate(other))
 
     def _equations(
         self, matrix: Array, unsampled_step: Array | None
