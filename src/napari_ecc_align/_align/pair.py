@@ -160,14 +160,14 @@ def _results_of_part(
     parts = cache(lambda: parts_by_field(job, pyramids))
     # The edge of a surround holds others fast: what is turned far is looked for without it.
     results = yield from run(job, pyramids, lambda: parts() is None)
-    if not any(result.aligned for result in results):
-        inside_and_around = parts()
-        if inside_and_around is not None:
-            results += yield from _run_within_field(*inside_and_around, run)
-            results = doubt_rivalled(results, job.shape)
-    if not any(result.aligned for result in results):
-        results += yield from _run_without_lines(job, pyramids, results, run)
-    return results
+    if any(result.aligned for result in results):
+        return results
+    inside_and_around = parts()
+    if inside_and_around is None:
+        return results + (yield from _run_without_lines(job, pyramids, results, run))
+    # Lines of the camera are looked for there, too: outside, the edge of a surround makes some.
+    results += yield from _run_within_field(*inside_and_around, run)
+    return doubt_rivalled(results, job.shape)
 
 
 def _run_within_field(
