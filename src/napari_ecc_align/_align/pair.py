@@ -40,7 +40,7 @@ from .region_start import start_in_region
 _PACE = 8
 _PASSING = 0.2
 
-# The last argument tells whether it is worth it to look for edges that are turned far.
+# The last argument tells whether it is worth it to look for edges that are turned far, and points.
 Runner = Callable[
     [Job, Pyramids, Callable[[], bool]], Generator[Progress, None, list[AlignmentResult]]
 ]
@@ -158,7 +158,8 @@ def _results_of_part(
             AlignmentResult(nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine)
         ]
     parts = cache(lambda: parts_by_field(job, pyramids))
-    # The edge of a surround holds others fast: what is turned far is looked for without it.
+    # The edge of a surround holds others fast, and has points of its own: what edges and points
+    # find farther off is looked for without it.
     results = yield from run(job, pyramids, lambda: parts() is None)
     if any(result.aligned for result in results):
         return results
