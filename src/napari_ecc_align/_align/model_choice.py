@@ -54,9 +54,10 @@ def assessed(
         if not last.result.found:
             break
     if last is None or not last.result.placed:
-        results = [*judged.values()]
-        best = next((one for one in reversed(results) if one.result.found), results[0])
-        return _told(_placed_alone(best) if len(results) == 1 else best)
+        # A place at which only a narrow model does not suffice is none that is sure.
+        unsure = [one for one in judged.values() if not one.result.placed]
+        best = _best_known(unsure)
+        return _told(_placed_alone(best) if len(judged) == 1 else best)
     for found in contradicted(*pair, options, freest, [*judged]):
         stiffer = yield from _judged(pyramids, found, options, initial)
         if stiffer.result.aligned and found.model == "affine":
@@ -65,8 +66,13 @@ def assessed(
         if stiffer.result.aligned:
             return stiffer
         judged[found.model] = stiffer
-    found_all = (one for one in judged.values() if one.result.found)
-    return _told(min(found_all, key=lambda one: one.result.corner_uncertainty))
+    return _told(_best_known([*judged.values()]))
+
+
+def _best_known(judged: list[Judged]) -> Judged:
+    """Return what was found and is known best; the first if nothing was found."""
+    found = [one for one in judged if one.result.found]
+    return min(found, key=lambda one: one.result.corner_uncertainty, default=judged[0])
 
 
 def _judged(
