@@ -2,12 +2,18 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 from skimage import data
 
-from napari_ecc_align import BatchSettings, InputError, align, align_stack, write_image
+from napari_ecc_align import BatchSettings, InputError, Transform, align, align_stack, write_image
 from napari_ecc_align._cli import main
+from napari_ecc_align._common.steps import outcome_of
+from napari_ecc_align._ecc.estimator import estimate_steps
+from napari_ecc_align._ecc.model_choice import Finding, contradicted, sufficient
+from napari_ecc_align._ecc.options import SearchOptions
+from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from pairs import known_pair, random_transform
 
@@ -42,6 +48,29 @@ def test_what_does_not_belong_together_is_not_aligned_by_any_model():
     result = align(data.camera()[:200, :200], data.moon()[:200, :200], model="auto")
     assert result.verdict == "failed"
     assert align(np.eye(64), np.zeros((64, 64)), model="auto").model == "translation"
+
+
+def test_where_no_model_suffices_no_freer_one_is_asked_for():
+    camera = data.camera().astype(np.float32)
+    y, x = np.mgrid[:200, :200].astype(np.float32)
+    bent = cv2.remap(camera, x + 150 + 1.5 * np.sin(y / 30), y + 60 + 1.5 * np.sin(x / 30), 2)
+    result = align(camera[60:260, 150:350], bent, model="auto")
+    assert (result.verdict, result.model) == ("doubtful", "affine")
+    assert "does not suffice: a freer one" in result.reason
+    assert result.reason.endswith("None of the five models suffices.")
+
+
+def test_narrower_models_that_are_contradicted_are_asked_the_freest_first():
+    known = known_pair("chelsea", random_transform(4, "affine", SHAPE, size=5), shape=SHAPE)
+    pair = image_pyramid(known.reference), image_pyramid(known.moving)
+    options = SearchOptions("affine")
+    freest = Finding("affine", outcome_of(estimate_steps(*pair, options)))
+    assert [one.model for one in sufficient(*pair, options, freest)] == ["affine"]
+    found = [*contradicted(*pair, options, freest, ["affine", "euclidean"])]
+    assert [one.model for one in found] == ["similarity", "translation"]
+    errors = [known.error_of(Transform(one.estimate.matrix)) for one in (freest, *found)]
+    assert errors == sorted(errors)
+    assert errors[0] < 0.05 < errors[1]
 
 
 def test_each_frame_of_a_stack_has_its_own_model():

@@ -321,3 +321,11 @@ def test_a_whole_that_lies_beside_the_fine_detail_is_doubtful():
 def test_a_place_that_leaves_twice_as_much_unexplained_is_no_rival(where, known):
     assert verdict_of(**{where: known(Rival(0.99, 0.981))})[0] == "doubtful"
     assert verdict_of(**{where: known(Rival(0.99, 0.979))})[0] == "aligned"
+
+
+@pytest.mark.parametrize(("settled", "verdict"), [(True, "aligned"), (False, "doubtful")])
+def test_an_estimate_that_has_not_settled_is_known_no_better_than_tiles_know_it(settled, verdict):
+    pattern = make_pattern(corner_sigma=0.6, homography_sigma=0.5)
+    judgement = judge(make_evidence(pattern=pattern, believed=settled))
+    assert judgement.verdict == verdict
+    assert settled or judgement.reason.endswith("more exactly than to 0.5 px.")

@@ -21,6 +21,7 @@ from .._ecc.tones import CLEARLY_LESS
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.pyramid.representations import Representation
 from .._images.sources import ImageLike, LazyArray, checked_source
+from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess_steps
@@ -28,7 +29,7 @@ from .._verdict.chance import ALPHA, p_value
 from .._verdict.finding import Judged
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
-from .._verdict.rules import may_be_settled_by_edges
+from .._verdict.rules import is_inexact, may_be_settled_by_edges
 from .._verdict.trust import best_known, doubt_rivalled, doubt_surrounded, most_trusted
 from .alike import assessed_alike, may_be_more_exact
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
@@ -42,7 +43,7 @@ from .region_start import start_in_region
 _PACE = 8
 _PASSING = 0.2
 
-# The last argument tells whether it is worth it to look for edges that are turned far.
+# The last argument tells whether it is worth it to look for edges that are turned far, and points.
 Runner = Callable[
     [Job, Pyramids, Callable[[], bool]], Generator[Progress, None, list[AlignmentResult]]
 ]
@@ -160,16 +161,17 @@ def _results_of_part(
             AlignmentResult(nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine)
         ]
     parts = cache(lambda: parts_by_field(job, pyramids))
-    # The edge of a surround holds others fast: what is turned far is looked for without it.
+    # The edge of a surround holds others fast, and has points of its own: what edges and points
+    # find farther off is looked for without it.
     results = yield from run(job, pyramids, lambda: parts() is None)
-    if not any(result.aligned for result in results):
-        inside_and_around = parts()
-        if inside_and_around is not None:
-            results += yield from _run_within_field(*inside_and_around, run)
-            results = doubt_rivalled(results, job.shape)
-    if not any(result.aligned for result in results):
-        results += yield from _run_without_lines(job, pyramids, results, run)
-    return results
+    if any(result.aligned for result in results):
+        return results
+    inside_and_around = parts()
+    if inside_and_around is None:
+        return results + (yield from _run_without_lines(job, pyramids, results, run))
+    # Lines of the camera are looked for there, too: outside, the edge of a surround makes some.
+    results += yield from _run_within_field(*inside_and_around, run)
+    return doubt_rivalled(results, job.shape)
 
 
 def _run_within_field(
@@ -220,7 +222,9 @@ def _run_pyramid(
     approached = _approach(job)
     search = partial(_searched, job, pyramids, far, approached, nearby=nearby)
     results = yield from search(job.options)
-    if job.options.model == "auto" and not any(result.aligned for result in results):
+    # Where the place is sure, narrower models have been asked there.
+    sure = any(result.aligned or result.placed for result in results)
+    if job.options.model == "auto" and not sure:
         # What is too free bends until something correlates, where affine motions find their way.
         narrower = yield from search(replace(job.options, model="affine"))
         results = doubt_rivalled(best_known(results, narrower), job.shape)
@@ -257,7 +261,7 @@ def _searched(
         initial=job.initial,
         accept=accept,
         # Where the place is sure but the motion model does not suffice, no start leads farther.
-        enough=lambda: any(one.result.placed for one in judged),
+        enough=lambda: any(one.result.placed and not _is_only_inexact(one) for one in judged),
         nearby=nearby,
         far=far,
     )
@@ -265,6 +269,8 @@ def _searched(
     if not any(one is estimate.matrix for one in tried):
         judging = assessed_alike(job, pyramids, estimate, options.freest)
         judged.append((yield from retold(judging, lambda _: approached(Step("judging", None)))))
+    if job.options.model == "auto":
+        judged = _best_known(judged, options.freest)
     results = doubt_rivalled([one.result for one in judged], pyramids.reference[0].shape)
     if job.follower is not None and not nearby:
         job.follower.keep(pyramids, job.options, judged, results)
@@ -289,6 +295,16 @@ def _asked_of_edges(
         edges = yield from _by_edges(job, pyramids, last.estimate, options, enough)
         if edges and edges[0].result.corner_uncertainty < enough:
             judged[-1:] = edges
+
+
+def _best_known(judged: list[Judged], freest: MotionModel) -> list[Judged]:
+    """Return what was judged without what is less known with the freest model, as `best_known`."""
+    free = [one.result for one in judged if one.result.model == freest]
+    narrower = [one.result for one in judged if one.result.model != freest]
+    if not free or not narrower:
+        return judged
+    kept = best_known(free, narrower)
+    return [one for one in judged if any(one.result is result for result in kept)]
 
 
 def _by_edges(
@@ -333,6 +349,10 @@ def _is_placed(result: AlignmentResult) -> bool:
     inexact = result.corner_uncertainty > LARGEST_UNCERTAINTY
     oriented = result.representation == "orientation" and inexact
     return oriented and result.found and tiles is not None and p_value(tiles, model) < ALPHA
+
+
+def _is_only_inexact(judged: Judged) -> bool:
+    return judged.evidence is not None and is_inexact(judged.evidence)
 
 
 def _approach(job: Job) -> Callable[[Step], Progress]:

@@ -53,7 +53,8 @@ def estimate_steps(
     nearby : bool, default: False
         Try no other start than `initial`.
     far : callable, optional
-        Asked before edges are turned far: tells whether that is worth it. It is by default.
+        Asked before edges are turned far, and before points are looked for: tells whether that is
+        worth it. It is by default.
 
     Yields
     ------

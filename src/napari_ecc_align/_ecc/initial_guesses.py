@@ -107,7 +107,7 @@ class InitialGuesses:
         """Yield names and sources of candidates, from cheap to dear, which wait to be asked.
 
         If `nearby`, those alone that begin at the first start. If `far` says so, edges are turned
-        far, too.
+        far and points looked for, too.
         """
         if self.initial is not None:
             initial = self.initial
@@ -135,6 +135,8 @@ class InitialGuesses:
             turns = self._turns("rough")
             gated = len(turns) > 1 and self.orientation in self.refiners
             yield searched, search(self.intensity, rough, turns, gated=gated)
+        if not far():
+            return
         by_points = partial(partial, self._from_points)
         if self.options.motion.name != "translation":
             yield "blobs", by_points("blobs", point_pattern.initial_guesses)

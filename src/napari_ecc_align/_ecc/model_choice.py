@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,18 +69,18 @@ def sufficient(
     ['translation', 'euclidean', 'similarity', 'affine', 'homography']
     """
     frame = frame_of(reference[0].shape)
-    precision = max(_MORE_EXACT * options.precision, FINEST_PRECISION)
+    exact = _more_exact(options)
 
     def refined(model: MotionModel, matrix: Array) -> Finding:
-        asked = replace(options, model=model, precision=precision)
+        asked = replace(exact, model=model)
         steps = refined_from(reference, moving, asked, freest.estimate, matrix)
         return Finding(model, outcome_of(steps))
 
-    if freest.estimate.converged and freest.estimate.corner_uncertainty > precision:
-        exact = refined(freest.model, freest.estimate.matrix)
-        uncertainty = exact.estimate.corner_uncertainty
-        if exact.estimate.converged and uncertainty < freest.estimate.corner_uncertainty:
-            freest = exact
+    if freest.estimate.converged and freest.estimate.corner_uncertainty > exact.precision:
+        again = refined(freest.model, freest.estimate.matrix)
+        uncertainty = again.estimate.corner_uncertainty
+        if again.estimate.converged and uncertainty < freest.estimate.corner_uncertainty:
+            freest = again
     affine: Finding | None = freest
     if freest.model == "homography":
         start, chi2 = _nearest("affine", freest, frame)
@@ -97,6 +97,38 @@ def sufficient(
         yield affine
     if affine is not freest:
         yield freest
+
+
+def contradicted(
+    reference: list[Level],
+    moving: list[Level],
+    options: SearchOptions,
+    freest: Finding,
+    but_for: Container[MotionModel],
+) -> Iterator[Finding]:
+    """Yield what an estimate is with narrower models that it contradicts, the freest first.
+
+    Of images that differ in more than in place, what is free bends to the difference, and is surer
+    of it than it should be; what is stiffer cannot.
+
+    Parameters
+    ----------
+    reference, moving, options, freest
+        As for `sufficient`.
+    but_for : container of str
+        Models that it does not contradict.
+    """
+    middle = frame_of(reference[0].shape).centre
+    for model in reversed(MOTION_MODELS[: MOTION_MODELS.index(freest.model)]):
+        if model not in but_for:
+            asked = replace(_more_exact(options), model=model)
+            start = MODELS[model].project(freest.estimate.matrix, middle)
+            steps = refined_from(reference, moving, asked, freest.estimate, start)
+            yield Finding(model, outcome_of(steps))
+
+
+def _more_exact(options: SearchOptions) -> SearchOptions:
+    return replace(options, precision=max(_MORE_EXACT * options.precision, FINEST_PRECISION))
 
 
 def _is_needed(freer: MotionModel, model: MotionModel, worse: float) -> bool:

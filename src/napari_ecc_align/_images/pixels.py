@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from math import ceil, sqrt
 from os import PathLike
 from typing import Any, Protocol
 
@@ -18,6 +19,8 @@ LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
 """Weights of red, green and blue: ITU-R BT.709, as in skimage.color.rgb2gray."""
 _STRIP = 256
 _STRIP_PIXELS = 2**16
+# So many tell how colours vary.
+_SAMPLE_PIXELS = 250_000
 
 
 def as_array(image: ArrayLike | PixelSource, name: str) -> NDArray[Any]:
@@ -263,16 +266,18 @@ def channel_weights(
     colours: NDArray[Any], valid: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
     """Return the weights of red, green and blue: luminance, or what carries the picture."""
-    step = max(1, int(np.sqrt(colours.shape[0] * colours.shape[1] / 250_000)))
-    sample = colours[::step, ::step, :3].astype(np.float64)
-    inside = np.isfinite(sample).all(axis=2)
+    step = ceil(sqrt(colours.shape[0] * colours.shape[1] / _SAMPLE_PIXELS))
+    # Channels apart: so short an axis would be a long way round.
+    sample = np.stack([colours[::step, ::step, k].ravel() for k in range(3)]).astype(np.float64)
+    inside = np.isfinite(sample).all(axis=0)
     if valid is not None:
-        inside &= valid[::step, ::step]
-    sample = sample[inside]
-    if len(sample) < 2:
+        inside &= valid[::step, ::step].ravel()
+    if not inside.all():
+        sample = sample[:, inside]
+    if sample.shape[1] < 2:
         return LUMINANCE
-    largest = np.abs(sample).max() or 1.0
-    covariance = np.cov(sample / largest, rowvar=False)
+    sample /= np.abs(sample).max() or 1.0
+    covariance = np.cov(sample)
     variances, directions = np.linalg.eigh(covariance)
     luminance = LUMINANCE @ covariance @ LUMINANCE / (LUMINANCE @ LUMINANCE)
     if luminance >= 0.25 * variances[-1]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._common.quantiles import middle
 from .._transform.coordinates import corners
-from .limits import CLEAR_SIGMAS, LEAST_LIKE, LEAST_TILES, RIGHT, WRONG
+from .limits import CLEAR_SIGMAS, LEAST_AGREEING, LEAST_LIKE, LEAST_TILES, RIGHT, WRONG
 from .neighbours import LEAST_DISPLACED, like_neighbours, neighbours, shared_with
 from .peaks import PEAK_ERROR
 from .tile_matching import Tiles
@@ -274,3 +274,12 @@ def part_of(place: Array, shape: tuple[int, int]) -> str:
     if row and column:
         return f"{row} {column}"
     return f"{row or column} part" if row or column else "middle"
+
+
+def where_different(fine: Tiles, shape: tuple[int, int]) -> list[str]:
+    """Say which part of the images differs, if much of them does."""
+    different = ~fine.agree
+    if fine.share > LEAST_LIKE or different.sum() < LEAST_AGREEING:
+        return []
+    place = np.asarray(np.median(fine.displacements[different, :2], axis=0))
+    return [f"Elsewhere they differ, most in the {part_of(place, shape)}."]

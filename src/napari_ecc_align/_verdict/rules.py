@@ -20,7 +20,7 @@ from .limits import (
     MINOR,
     WRONG,
 )
-from .residual_pattern import part_of
+from .residual_pattern import where_different
 from .rival import Rival
 from .second_motion import SecondMotion
 from .tile_matching import Tiles
@@ -73,7 +73,7 @@ def judge(evidence: Evidence) -> Judgement:
         placed = bool(bent) and sure and _joint_p_value(evidence) <= ALPHA
         return Judgement("doubtful", why, placed=placed)
     counted = f"{_counted(fine)}, with ECC {evidence.ecc:.3f}."
-    differing = _where_different(fine, evidence.shape)
+    differing = where_different(fine, evidence.shape)
     second = evidence.second
     stays = evidence.still or evidence.stays > LEAST_PART
     if stays or (second is not None and second.is_still(evidence.motion, evidence.shape)):
@@ -93,6 +93,11 @@ def is_hopeless(evidence: Evidence) -> bool:
     """Tell whether the tiles say that it has failed, whatever else may be asked."""
     inconclusive = evidence.ecc > LIKE and _is_inconclusive(evidence)
     return not (inconclusive or _fits_roughly(evidence)) and bool(_why_failed(evidence))
+
+
+def is_inexact(evidence: Evidence) -> bool:
+    """Tell whether all that is in doubt is how exactly the images lie."""
+    return judge(evidence).reason == _why_inexact(evidence)
 
 
 def is_deformed(evidence: Evidence) -> bool:
@@ -362,11 +367,16 @@ def _uncertain(evidence: Evidence) -> str:
 
 
 def _stated(evidence: Evidence) -> float:
-    """Return the estimator's uncertainty or, where it states none, that of the tiles."""
-    if not isnan(evidence.corner_uncertainty):
-        return evidence.corner_uncertainty
+    """Return the estimator's uncertainty or, where it states none, that of the tiles.
+
+    Of an estimate that has not settled it is at least theirs: nobody knows how far it had to go.
+    """
+    stated = evidence.corner_uncertainty
+    if evidence.believed and not isnan(stated):
+        return stated
     # A freer fit, which asks whether a homography suffices, says less of the homography itself.
-    return min(evidence.pattern.corner_sigma, evidence.pattern.homography_sigma)
+    tiles = min(evidence.pattern.corner_sigma, evidence.pattern.homography_sigma)
+    return tiles if isnan(stated) else max(stated, tiles)
 
 
 def _why_sparse(evidence: Evidence) -> str | None:
@@ -386,12 +396,3 @@ def _why_moved_in_part(wide: Tiles, displaced: int) -> str | None:
             f"{wide.side:.0f} px fit best at a common other place."
         )
     return None
-
-
-def _where_different(fine: Tiles, shape: tuple[int, int]) -> list[str]:
-    """Say which part of the images differs, if much of them does."""
-    different = ~fine.agree
-    if fine.share > LEAST_LIKE or different.sum() < LEAST_AGREEING:
-        return []
-    place = np.asarray(np.median(fine.displacements[different, :2], axis=0))
-    return [f"Elsewhere they differ, most in the {part_of(place, shape)}."]
