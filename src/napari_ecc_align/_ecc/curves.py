@@ -72,10 +72,9 @@ def is_folded(own: Floats, other: Floats) -> bool:
     wanted, given, taken = (own, other, tones) if tones else (other, own, own_tones)
     assert taken is not None
     values, means = taken.curve
-    enough = CLEARLY_LESS**2
     left = left_by(wanted, floats(np.interp(given, values, means)))
     return all(
-        left < enough * left_by(wanted, floats(np.interp(given, values, rising)))
+        left < CLEARLY_LESS * left_by(wanted, floats(np.interp(given, values, rising)))
         for rising in (_rising(means), -_rising(-means))
     )
 
