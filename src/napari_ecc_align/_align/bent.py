@@ -24,7 +24,9 @@ from .._verdict.field_misfit import LaidField, laid_field
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import (
     Halves,
+    elsewhere,
     halves_steps,
+    overbent,
     scatter,
     tiles_of_field,
     told,
@@ -225,6 +227,7 @@ def _fitted(
     field = Field(estimate.matrix, splines.rows, splines.columns, whole)
     laid = laid_field(pyramids, estimate, field, stage)
     agree = followed & ~laid.beside
+    agree &= ~overbent(bent, seen & agree & np.isfinite(sigma).all(axis=0))
     motion, bends = _affine_part(bent, sigma, seen & agree)
     plain = estimate.matrix @ motion
     if not bends:
@@ -291,7 +294,7 @@ def _rigid(
     rows, columns = stage.places()
     places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     spread = result.uncertainty_at(places).reshape(seen.shape) / np.sqrt(2)
-    fits = ~laid.beside
+    fits = ~(laid.beside | elsewhere(result.tiles, *stage.places()))
     sigma = _sigma_grid(np.stack([spread, spread]), stage, result.shape, fits)
     return _beside(
         result,

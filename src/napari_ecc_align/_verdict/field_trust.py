@@ -18,17 +18,18 @@ from .._ecc.estimate import Estimate
 from .._ecc.field.cells import Expected
 from .._ecc.field.estimate import FieldEstimate, field_steps
 from .._ecc.field.stage import Stage
-from .._ecc.field.windows import WINDOW
+from .._ecc.field.windows import WINDOW, blurred
 from .._ecc.options import SearchOptions
 from .._images.field_warping import CELL, between_cells, cell_places, moved_cells
-from .._images.pyramid.levels import Level, image_pyramid
+from .._images.pyramid.levels import Level, floats, image_pyramid
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import scaled
 from .._transform.field import Field
 from .assess import assess
-from .limits import LEAST_AGREEING, RIGHT, TIMES_LEFT, WRONG
-from .residual_pattern import part_of
+from .limits import LEAST_AGREEING, LEAST_PART, RIGHT, TIMES_LEFT, WRONG
+from .residual_pattern import SIGMAS, part_of
 from .result import AlignmentResult
+from .tile_matching import Tiles
 
 Array = NDArray[np.float64]
 
@@ -36,6 +37,9 @@ Array = NDArray[np.float64]
 _POOLED = 0.35
 # Where they differ by more (px, RMS), one of them has found something else.
 _APART = WRONG
+# Where a field bends so many times as much as elsewhere, what is seen there is to say so on its
+# own, to so many px. Of fields that are as stiff everywhere one place in a thousand bends so.
+_UNLIKE, _ALONE = TIMES_LEFT, LEAST_PART * WRONG
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +134,36 @@ def unresolved(moved: Array) -> Array:
     return np.sqrt(total)
 
 
+def overbent(estimate: FieldEstimate, counted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where a field bends more than elsewhere, and its windows alone do not say so.
+
+    Sigma is that of a field as stiff everywhere. One that runs between two sides of a tear bends
+    there alone, and where little is seen nothing else tells.
+
+    Parameters
+    ----------
+    estimate : FieldEstimate
+    counted : ndarray of bool, shape (h, w)
+        Cells among which it is compared.
+
+    Returns
+    -------
+    ndarray of bool, shape (h, w)
+    """
+    if not counted.any():
+        return counted
+    bending = np.zeros(counted.shape)
+    for part in estimate.on_cells(estimate.coefficients):
+        (yy, yx), (xy, xx) = (np.gradient(slope) for slope in np.gradient(part))
+        bending += yy**2 + yx**2 + xy**2 + xx**2
+    pooled = max(1.0, _POOLED * estimate.prior.stiffness / estimate.stage.apart)
+    bending = cv2.GaussianBlur(bending, (0, 0), pooled, borderType=cv2.BORDER_REFLECT)
+    sigma = WINDOW / CELL
+    xx, xy, yy = 2 * np.pi * sigma**2 * blurred(floats(estimate.system.cells), sigma)
+    alone = (xx + yy) / np.maximum(xx * yy - xy * xy, np.float32(1e-12))
+    return (bending > _UNLIKE**2 * np.median(bending[counted])) & (alone > _ALONE**2)
+
+
 def laid_pyramids(pyramids: Pyramids, field: Field, index: int) -> Pyramids:
     """Return the reference from a level on, and the moving image as a field lays it there."""
     here, there = pyramids.reference[index], pyramids.moving[index]
@@ -179,6 +213,30 @@ def tiles_of_field(
         timings=estimate.timings,
     )
     return assess(laid, still, options, None)
+
+
+def elsewhere(tiles: Tiles | None, rows: Array, columns: Array) -> NDArray[np.bool_]:
+    """Return the places of which the nearest tile does not agree, (h, w), if one lies elsewhere.
+
+    What has moved by itself beyond doubt does not end where tiles that show it do.
+
+    Parameters
+    ----------
+    tiles : Tiles or None
+    rows, columns : ndarray, shape (h,) and (w,)
+        Of the places, in px as the tiles' are.
+    """
+    far = np.full((len(rows), len(columns)), np.inf)
+    if tiles is None:
+        return np.isfinite(far)
+    moved = np.hypot(*tiles.displacements[:, 2:].T)
+    away = ~tiles.agree & (moved > np.maximum(WRONG, SIGMAS * tiles.uncertainties))
+    nearest = [far.copy(), far.copy()]
+    for (x, y), agrees in zip(tiles.displacements[:, :2], tiles.agree, strict=True):
+        if away.any():
+            near = nearest[int(agrees)]
+            np.minimum(near, (rows[:, None] - y) ** 2 + (columns - x) ** 2, out=near)
+    return np.asarray(nearest[0] < nearest[1])
 
 
 def scatter(found: AlignmentResult, field: Field, level: int) -> float:
