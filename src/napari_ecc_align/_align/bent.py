@@ -26,10 +26,10 @@ from .._verdict.field_trust import (
     Halves,
     elsewhere,
     halves_steps,
-    overbent,
     scatter,
     tiles_of_field,
     told,
+    unheld,
     unresolved,
 )
 from .._verdict.limits import CLEAR, RIGHT, WRONG
@@ -52,8 +52,9 @@ _PLACES = 96
 _TOLD = 0.5
 # A field has to explain so much of what a right affine motion leaves unexplained.
 _GAIN = 0.1
-# Of images that do not fit on more than this share of what both show nobody can be sure.
-_TORN = 0.01
+# Of images that do not fit on more than this share of what both show nobody can be sure; on more
+# than the smaller one noise alone does not make them misfit.
+_TORN, _SOME = 0.01, 0.0025
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
 
 
@@ -227,10 +228,12 @@ def _fitted(
     field = Field(estimate.matrix, splines.rows, splines.columns, whole)
     laid = laid_field(pyramids, estimate, field, stage)
     agree = followed & ~laid.beside
-    agree &= ~overbent(bent, seen & agree & np.isfinite(sigma).all(axis=0))
     motion, bends = _affine_part(bent, sigma, seen & agree)
     plain = estimate.matrix @ motion
-    if not bends:
+    if bends:
+        told_of = seen & agree & np.isfinite(sigma).all(axis=0)
+        sigma[:, unheld(bent, told_of, torn=laid.misfit[seen].mean() > _SOME)] = np.inf
+    else:
         field = replace(field, matrix=plain, coefficients=0 * whole)
         laid = laid_field(pyramids, estimate, field, stage)
         agree = halves.agree & ~laid.beside

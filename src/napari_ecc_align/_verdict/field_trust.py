@@ -134,17 +134,22 @@ def unresolved(moved: Array) -> Array:
     return np.sqrt(total)
 
 
-def overbent(estimate: FieldEstimate, counted: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return where a field bends more than elsewhere, and its windows alone do not say so.
+def unheld(
+    estimate: FieldEstimate, counted: NDArray[np.bool_], *, torn: bool | np.bool_
+) -> NDArray[np.bool_]:
+    """Return where a field is held by its stiffness, and this is not to be relied upon.
 
     Sigma is that of a field as stiff everywhere. One that runs between two sides of a tear bends
-    there alone, and where little is seen nothing else tells.
+    there alone; and what is torn in one place may be so in others. Where windows alone say where
+    it lies nothing is taken on trust.
 
     Parameters
     ----------
     estimate : FieldEstimate
     counted : ndarray of bool, shape (h, w)
-        Cells among which it is compared.
+        Cells among which it is compared how much it bends.
+    torn : bool
+        Whether small parts do not fit where it lays them.
 
     Returns
     -------
@@ -158,10 +163,11 @@ def overbent(estimate: FieldEstimate, counted: NDArray[np.bool_]) -> NDArray[np.
         bending += yy**2 + yx**2 + xy**2 + xx**2
     pooled = max(1.0, _POOLED * estimate.prior.stiffness / estimate.stage.apart)
     bending = cv2.GaussianBlur(bending, (0, 0), pooled, borderType=cv2.BORDER_REFLECT)
+    unlike = bending > _UNLIKE**2 * np.median(bending[counted])
     sigma = WINDOW / CELL
     xx, xy, yy = 2 * np.pi * sigma**2 * blurred(floats(estimate.system.cells), sigma)
     alone = (xx + yy) / np.maximum(xx * yy - xy * xy, np.float32(1e-12))
-    return (bending > _UNLIKE**2 * np.median(bending[counted])) & (alone > _ALONE**2)
+    return np.asarray(alone > np.where(unlike, _ALONE, WRONG if torn else np.inf) ** 2)
 
 
 def laid_pyramids(pyramids: Pyramids, field: Field, index: int) -> Pyramids:
@@ -228,7 +234,7 @@ def elsewhere(tiles: Tiles | None, rows: Array, columns: Array) -> NDArray[np.bo
     """
     far = np.full((len(rows), len(columns)), np.inf)
     if tiles is None:
-        return np.isfinite(far)
+        return far < 0
     moved = np.hypot(*tiles.displacements[:, 2:].T)
     away = ~tiles.agree & (moved > np.maximum(WRONG, SIGMAS * tiles.uncertainties))
     nearest = [far.copy(), far.copy()]
