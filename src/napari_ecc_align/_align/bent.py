@@ -52,8 +52,8 @@ _PLACES = 96
 _TOLD = 0.5
 # A field has to explain so much of what a right affine motion leaves unexplained.
 _GAIN = 0.1
-# Of images that do not fit on more than this share of what both show nobody can be sure; on more
-# than the smaller one noise alone does not make them misfit.
+# Of images that do not fit on more than this share of what both show nobody can be sure; of those
+# that bend and are not torn three in a hundred do not fit on more than the smaller one.
 _TORN, _SOME = 0.01, 0.0025
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
 
