@@ -56,6 +56,7 @@ _GAIN = 0.1
 # that bend and are not torn three in a hundred do not fit on more than the smaller one.
 _TORN, _SOME = 0.01, 0.0025
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
+_APART = "Nothing bends, but a part lies elsewhere, of which nothing is known."
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,13 +298,14 @@ def _rigid(
     rows, columns = stage.places()
     places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     spread = result.uncertainty_at(places).reshape(seen.shape) / np.sqrt(2)
-    fits = ~(laid.beside | elsewhere(result.tiles, *stage.places()))
+    apart = elsewhere(result.tiles, *stage.places())
+    fits = ~(laid.beside | apart)
     sigma = _sigma_grid(np.stack([spread, spread]), stage, result.shape, fits)
     return _beside(
         result,
         transform=replace(laid.field, sigma=sigma),
         verdict="aligned",
-        reason=f"{_SUFFICES} {result.reason}",
+        reason=f"{_APART if apart.any() else _SUFFICES} {result.reason}",
         shape=result.shape,
         known_share=float(fits[seen].mean()),
         uncertainty=float(np.median(spread)),
