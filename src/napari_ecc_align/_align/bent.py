@@ -24,7 +24,6 @@ from .._verdict.field_misfit import LaidField, laid_field
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import (
     Halves,
-    elsewhere,
     halves_steps,
     scatter,
     tiles_of_field,
@@ -56,7 +55,9 @@ _GAIN = 0.1
 # that bend and are not torn three in a hundred do not fit on more than the smaller one.
 _TORN, _SOME = 0.01, 0.0025
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
-_APART = "Nothing bends, but a part lies elsewhere, of which nothing is known."
+_APART = (
+    "Nothing bends, but small parts do not fit: where there is nothing to see nothing is known."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +167,7 @@ def _judged(
     if rigid is not None:
         flat = laid_field(pyramids, plain, still(rigid.transform.matrix, shape), stage)
         if flat.misfit[fitted.seen].mean() <= _TORN:
-            return _rigid(rigid, flat, fitted.seen, stage, stiffness)
+            return _rigid(rigid, flat, fitted.seen, bent)
     verdict: Verdict = found.verdict
     torn = float(fitted.laid.misfit[fitted.seen].mean())
     doubt = _doubt(found, said, stage, torn)
@@ -231,14 +232,18 @@ def _fitted(
     agree = followed & ~laid.beside
     motion, bends = _affine_part(bent, sigma, seen & agree)
     plain = estimate.matrix @ motion
-    if bends:
-        told_of = seen & agree & np.isfinite(sigma).all(axis=0)
-        sigma[:, unheld(bent, told_of, torn=laid.misfit[seen].mean() > _SOME)] = np.inf
-    else:
+    if not bends:
         field = replace(field, matrix=plain, coefficients=0 * whole)
         laid = laid_field(pyramids, estimate, field, stage)
         agree = halves.agree & ~laid.beside
+    torn, counted = _some(laid, seen), seen & agree & np.isfinite(sigma).all(axis=0)
+    sigma[:, unheld(bent, counted, torn=torn, bends=bends)] = np.inf
     return _Fitted(laid, bends, plain, sigma, seen, agree)
+
+
+def _some(laid: LaidField, seen: NDArray[np.bool_]) -> bool:
+    """Tell whether more does not fit than noise makes misfit."""
+    return bool(seen.any() and laid.misfit[seen].mean() > _SOME)
 
 
 class _Said(NamedTuple):
@@ -291,25 +296,24 @@ def _rigid(
     result: AlignmentResult,
     laid: LaidField,
     seen: NDArray[np.bool_],
-    stage: Stage,
-    stiffness: float,
+    bent: FieldEstimate,
 ) -> SmoothAlignment:
     """Return what a right affine motion amounts to, beside which a field explains no more."""
+    stage, torn = bent.stage, _some(laid, seen)
     rows, columns = stage.places()
     places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     spread = result.uncertainty_at(places).reshape(seen.shape) / np.sqrt(2)
-    apart = elsewhere(result.tiles, *stage.places())
-    fits = ~(laid.beside | apart)
+    fits = ~(laid.beside | unheld(bent, seen, torn=torn, bends=False))
     sigma = _sigma_grid(np.stack([spread, spread]), stage, result.shape, fits)
     return _beside(
         result,
         transform=replace(laid.field, sigma=sigma),
         verdict="aligned",
-        reason=f"{_APART if apart.any() else _SUFFICES} {result.reason}",
+        reason=f"{_APART if torn else _SUFFICES} {result.reason}",
         shape=result.shape,
         known_share=float(fits[seen].mean()),
         uncertainty=float(np.median(spread)),
-        stiffness=stiffness,
+        stiffness=bent.prior.stiffness,
         start=result.start,
         representation=result.representation,
     )

@@ -27,9 +27,8 @@ from .._transform.coordinates import scaled
 from .._transform.field import Field
 from .assess import assess
 from .limits import LEAST_AGREEING, LEAST_PART, RIGHT, TIMES_LEFT, WRONG
-from .residual_pattern import SIGMAS, part_of
+from .residual_pattern import part_of
 from .result import AlignmentResult
-from .tile_matching import Tiles
 
 Array = NDArray[np.float64]
 
@@ -135,7 +134,7 @@ def unresolved(moved: Array) -> Array:
 
 
 def unheld(
-    estimate: FieldEstimate, counted: NDArray[np.bool_], *, torn: bool | np.bool_
+    estimate: FieldEstimate, counted: NDArray[np.bool_], *, torn: bool, bends: bool
 ) -> NDArray[np.bool_]:
     """Return where a field is held by its stiffness, and this is not to be relied upon.
 
@@ -150,20 +149,22 @@ def unheld(
         Cells among which it is compared how much it bends.
     torn : bool
         Whether small parts do not fit where it lays them.
+    bends : bool
+        Whether it bends at all.
 
     Returns
     -------
     ndarray of bool, shape (h, w)
     """
-    if not counted.any():
-        return counted
-    bending = np.zeros(counted.shape)
-    for part in estimate.on_cells(estimate.coefficients):
-        (yy, yx), (xy, xx) = (np.gradient(slope) for slope in np.gradient(part))
-        bending += yy**2 + yx**2 + xy**2 + xx**2
-    pooled = max(1.0, _POOLED * estimate.prior.stiffness / estimate.stage.apart)
-    bending = cv2.GaussianBlur(bending, (0, 0), pooled, borderType=cv2.BORDER_REFLECT)
-    unlike = bending > _UNLIKE**2 * np.median(bending[counted])
+    unlike = np.zeros_like(counted)
+    if bends and counted.any():
+        bending = np.zeros(counted.shape)
+        for part in estimate.on_cells(estimate.coefficients):
+            (yy, yx), (xy, xx) = (np.gradient(slope) for slope in np.gradient(part))
+            bending += yy**2 + yx**2 + xy**2 + xx**2
+        pooled = max(1.0, _POOLED * estimate.prior.stiffness / estimate.stage.apart)
+        bending = cv2.GaussianBlur(bending, (0, 0), pooled, borderType=cv2.BORDER_REFLECT)
+        unlike = bending > _UNLIKE**2 * np.median(bending[counted])
     sigma = WINDOW / CELL
     xx, xy, yy = 2 * np.pi * sigma**2 * blurred(floats(estimate.system.cells), sigma)
     alone = (xx + yy) / np.maximum(xx * yy - xy * xy, np.float32(1e-12))
@@ -219,30 +220,6 @@ def tiles_of_field(
         timings=estimate.timings,
     )
     return assess(laid, still, options, None)
-
-
-def elsewhere(tiles: Tiles | None, rows: Array, columns: Array) -> NDArray[np.bool_]:
-    """Return the places of which the nearest tile does not agree, (h, w), if one lies elsewhere.
-
-    What has moved by itself beyond doubt does not end where tiles that show it do.
-
-    Parameters
-    ----------
-    tiles : Tiles or None
-    rows, columns : ndarray, shape (h,) and (w,)
-        Of the places, in px as the tiles' are.
-    """
-    far = np.full((len(rows), len(columns)), np.inf)
-    if tiles is None:
-        return far < 0
-    moved = np.hypot(*tiles.displacements[:, 2:].T)
-    away = ~tiles.agree & (moved > np.maximum(WRONG, SIGMAS * tiles.uncertainties))
-    nearest = [far.copy(), far.copy()]
-    for (x, y), agrees in zip(tiles.displacements[:, :2], tiles.agree, strict=True):
-        if away.any():
-            near = nearest[int(agrees)]
-            np.minimum(near, (rows[:, None] - y) ** 2 + (columns - x) ** 2, out=near)
-    return np.asarray(nearest[0] < nearest[1])
 
 
 def scatter(found: AlignmentResult, field: Field, level: int) -> float:
