@@ -55,9 +55,7 @@ _GAIN = 0.1
 # that bend and are not torn three in a hundred do not fit on more than the smaller one.
 _TORN, _SOME = 0.01, 0.0025
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
-_APART = (
-    "Nothing bends, but small parts do not fit: where there is nothing to see nothing is known."
-)
+_AS_SEEN = "Nothing bends, as far as there is anything to see."
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,7 +307,7 @@ def _rigid(
         result,
         transform=replace(laid.field, sigma=sigma),
         verdict="aligned",
-        reason=f"{_APART if torn else _SUFFICES} {result.reason}",
+        reason=f"{_AS_SEEN if torn else _SUFFICES} {result.reason}",
         shape=result.shape,
         known_share=float(fits[seen].mean()),
         uncertainty=float(np.median(spread)),
