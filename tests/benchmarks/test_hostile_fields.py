@@ -37,16 +37,12 @@ def seen_at(image, points):
     return ndimage.map_coordinates(image, points.T[::-1], order=1)
 
 
-@pytest.mark.parametrize(
-    ("number", "seed", "still"),
-    [(0, 3, False), (1, 6, False), (90, 6160, False), (1, 6161, True)],
-)
-def test_what_is_known_of_a_torn_or_sliding_pair_is_right(number, seed, still):
+@pytest.mark.parametrize(("number", "seed"), [(0, 3), (1, 6), (90, 6160), (143, 6162)])
+def test_what_is_known_of_a_torn_or_sliding_pair_is_right(number, seed):
     pair = hostile_field_pair(number, seed)
     result = align(pair.reference, pair.moving, model="smooth")
     share = known_and_off(result, pair.off)[2]
     assert not result.aligned or share < 0.02, result.reason
-    assert ("as far as there is anything to see" in result.reason) == still
 
 
 def test_a_pair_that_bends_gently_is_known():

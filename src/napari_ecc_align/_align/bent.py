@@ -51,9 +51,8 @@ _PLACES = 96
 _TOLD = 0.5
 # A field has to explain so much of what a right affine motion leaves unexplained.
 _GAIN = 0.1
-# Of images that do not fit on more than this share of what both show nobody can be sure; of those
-# that bend and are not torn three in a hundred do not fit on more than the smaller one.
-_TORN, _SOME = 0.01, 0.0025
+# Of images that do not fit on more than this share of what both show nobody can be sure.
+_TORN = 0.01
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
 _AS_SEEN = "Nothing bends, as far as there is anything to see."
 
@@ -234,14 +233,9 @@ def _fitted(
         field = replace(field, matrix=plain, coefficients=0 * whole)
         laid = laid_field(pyramids, estimate, field, stage)
         agree = halves.agree & ~laid.beside
-    torn, counted = _some(laid, seen), seen & agree & np.isfinite(sigma).all(axis=0)
-    sigma[:, unheld(bent, counted, torn=torn, bends=bends)] = np.inf
+    counted = seen & agree & np.isfinite(sigma).all(axis=0)
+    sigma[:, unheld(bent, counted, laid.misfit, bends=bends)] = np.inf
     return _Fitted(laid, bends, plain, sigma, seen, agree)
-
-
-def _some(laid: LaidField, seen: NDArray[np.bool_]) -> bool:
-    """Tell whether more does not fit than noise makes misfit."""
-    return bool(seen.any() and laid.misfit[seen].mean() > _SOME)
 
 
 class _Said(NamedTuple):
@@ -297,17 +291,18 @@ def _rigid(
     bent: FieldEstimate,
 ) -> SmoothAlignment:
     """Return what a right affine motion amounts to, beside which a field explains no more."""
-    stage, torn = bent.stage, _some(laid, seen)
+    stage = bent.stage
     rows, columns = stage.places()
     places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     spread = result.uncertainty_at(places).reshape(seen.shape) / np.sqrt(2)
-    fits = ~(laid.beside | unheld(bent, seen, torn=torn, bends=False))
+    bare = unheld(bent, seen, laid.misfit, bends=False)
+    fits = ~(laid.beside | bare)
     sigma = _sigma_grid(np.stack([spread, spread]), stage, result.shape, fits)
     return _beside(
         result,
         transform=replace(laid.field, sigma=sigma),
         verdict="aligned",
-        reason=f"{_AS_SEEN if torn else _SUFFICES} {result.reason}",
+        reason=f"{_AS_SEEN if bare.any() else _SUFFICES} {result.reason}",
         shape=result.shape,
         known_share=float(fits[seen].mean()),
         uncertainty=float(np.median(spread)),

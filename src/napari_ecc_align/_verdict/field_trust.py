@@ -39,6 +39,8 @@ _APART = WRONG
 # Where a field bends so many times as much as elsewhere, what is seen there is to say so on its
 # own, to so many px. Of fields that are as stiff everywhere one place in a thousand bends so.
 _UNLIKE, _ALONE = TIMES_LEFT, LEAST_PART * WRONG
+# Images are torn that do not fit on more than such a share, where windows tell.
+_SOME = 0.0025
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +136,11 @@ def unresolved(moved: Array) -> Array:
 
 
 def unheld(
-    estimate: FieldEstimate, counted: NDArray[np.bool_], *, torn: bool, bends: bool
+    estimate: FieldEstimate,
+    counted: NDArray[np.bool_],
+    misfit: NDArray[np.bool_],
+    *,
+    bends: bool,
 ) -> NDArray[np.bool_]:
     """Return where a field is held by its stiffness, and this is not to be relied upon.
 
@@ -147,8 +153,8 @@ def unheld(
     estimate : FieldEstimate
     counted : ndarray of bool, shape (h, w)
         Cells among which it is compared how much it bends.
-    torn : bool
-        Whether small parts do not fit where it lays them.
+    misfit : ndarray of bool, shape (h, w)
+        Cells that do not fit where it lays them.
     bends : bool
         Whether it bends at all.
 
@@ -168,6 +174,9 @@ def unheld(
     sigma = WINDOW / CELL
     xx, xy, yy = 2 * np.pi * sigma**2 * blurred(floats(estimate.system.cells), sigma)
     alone = (xx + yy) / np.maximum(xx * yy - xy * xy, np.float32(1e-12))
+    seen = estimate.seen.shown > 0
+    # Where there is nothing to see, chance makes misfits.
+    torn = np.count_nonzero(seen & misfit & (alone <= WRONG**2)) > _SOME * np.count_nonzero(seen)
     return np.asarray(alone > np.where(unlike, _ALONE, WRONG if torn else np.inf) ** 2)
 
 
