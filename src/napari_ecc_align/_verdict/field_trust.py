@@ -26,7 +26,7 @@ from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import scaled
 from .._transform.field import Field
 from .assess import assess
-from .limits import LEAST_AGREEING, LEAST_PART, RIGHT, TIMES_LEFT, WRONG
+from .limits import LEAST_AGREEING, LEAST_PART, LEAST_SHARE, RIGHT, TIMES_LEFT, WRONG
 from .residual_pattern import part_of
 from .result import AlignmentResult
 
@@ -40,7 +40,7 @@ _APART = WRONG
 # own, to so many px. Of fields that are as stiff everywhere one place in a thousand bends so.
 _UNLIKE, _ALONE = TIMES_LEFT, LEAST_PART * WRONG
 # Images are torn that do not fit on more than such a share, where windows tell.
-_SOME = 0.0025
+_SOME = LEAST_PART * LEAST_SHARE
 
 
 @dataclass(frozen=True, eq=False)
