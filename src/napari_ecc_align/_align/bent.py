@@ -24,6 +24,7 @@ from .._verdict.field_misfit import LaidField, laid_field
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import (
     Halves,
+    elsewhere,
     halves_steps,
     scatter,
     tiles_of_field,
@@ -54,7 +55,7 @@ _GAIN = 0.1
 # Of images that do not fit on more than this share of what both show nobody can be sure.
 _TORN = 0.01
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
-_AS_SEEN = "Nothing bends, as far as there is anything to see."
+_AS_SEEN = "Nothing bends where the images say how they lie."
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,6 +297,7 @@ def _rigid(
     places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     spread = result.uncertainty_at(places).reshape(seen.shape) / np.sqrt(2)
     bare = unheld(bent, seen, laid.misfit, bends=False)
+    bare |= elsewhere(result.tiles, *stage.places())
     fits = ~(laid.beside | bare)
     sigma = _sigma_grid(np.stack([spread, spread]), stage, result.shape, fits)
     return _beside(

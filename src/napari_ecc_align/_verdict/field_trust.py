@@ -27,8 +27,9 @@ from .._transform.coordinates import scaled
 from .._transform.field import Field
 from .assess import assess
 from .limits import LEAST_AGREEING, LEAST_PART, LEAST_SHARE, RIGHT, TIMES_LEFT, WRONG
-from .residual_pattern import part_of
+from .residual_pattern import SIGMAS, part_of
 from .result import AlignmentResult
+from .tile_matching import Tiles
 
 Array = NDArray[np.float64]
 
@@ -229,6 +230,30 @@ def tiles_of_field(
         timings=estimate.timings,
     )
     return assess(laid, still, options, None)
+
+
+def elsewhere(tiles: Tiles | None, rows: Array, columns: Array) -> NDArray[np.bool_]:
+    """Return the places of which the nearest tile does not agree, (h, w), if one lies elsewhere.
+
+    What has moved by itself beyond doubt does not end where tiles that show it do.
+
+    Parameters
+    ----------
+    tiles : Tiles or None
+    rows, columns : ndarray, shape (h,) and (w,)
+        Of the places, in px as the tiles' are.
+    """
+    far = np.full((len(rows), len(columns)), np.inf)
+    if tiles is None:
+        return far < 0
+    moved = np.hypot(*tiles.displacements[:, 2:].T)
+    away = ~tiles.agree & (moved > np.maximum(WRONG, SIGMAS * tiles.uncertainties))
+    nearest = [far.copy(), far.copy()]
+    for (x, y), agrees in zip(tiles.displacements[:, :2], tiles.agree, strict=True):
+        if away.any():
+            near = nearest[int(agrees)]
+            np.minimum(near, (rows[:, None] - y) ** 2 + (columns - x) ** 2, out=near)
+    return np.asarray(nearest[0] < nearest[1])
 
 
 def scatter(found: AlignmentResult, field: Field, level: int) -> float:
