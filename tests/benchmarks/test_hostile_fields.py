@@ -37,7 +37,7 @@ def seen_at(image, points):
     return ndimage.map_coordinates(image, points.T[::-1], order=1)
 
 
-@pytest.mark.parametrize(("number", "seed"), [(0, 3), (1, 6)])
+@pytest.mark.parametrize(("number", "seed"), [(0, 3), (1, 6), (90, 6160), (1, 6161)])
 def test_what_is_known_of_a_torn_or_sliding_pair_is_right(number, seed):
     pair = hostile_field_pair(number, seed)
     result = align(pair.reference, pair.moving, model="smooth")

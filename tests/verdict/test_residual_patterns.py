@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_ecc_align._transform.coordinates import corners, map_points
+from napari_ecc_align._verdict.field_trust import elsewhere
 from napari_ecc_align._verdict.residual_pattern import residual_pattern
 
 PLACES = grid_of(36)
@@ -239,3 +240,14 @@ def test_the_corners_move_as_the_affine_motion_does(turn, scale, aside):
         return map_points(motion, places) - places
 
     assert of_field(field).corner_shift == pytest.approx(at_corners(field), rel=0.05, abs=0.02)
+
+
+def test_what_lies_nearer_to_a_tile_that_moved_is_elsewhere():
+    places = np.array([(x, y) for x in (100, 300) for y in range(40, 400, 40)])
+    rows, columns = np.arange(2, 400, 4.0), np.arange(2, 500, 4.0)
+    moves = (places[:, :1] < 200) * np.array([6.0, 0.0])
+    for sigma, beyond_doubt in ((0.2, True), (2.0, False)):
+        tiles = make_tiles(places=places, moves=moves, sigma=sigma)
+        left = np.broadcast_to(columns < 200, (len(rows), len(columns)))
+        assert np.array_equal(elsewhere(tiles, rows, columns), left & beyond_doubt)
+    assert not elsewhere(None, rows, columns).any()

@@ -24,10 +24,12 @@ from .._verdict.field_misfit import LaidField, laid_field
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import (
     Halves,
+    elsewhere,
     halves_steps,
     scatter,
     tiles_of_field,
     told,
+    unheld,
     unresolved,
 )
 from .._verdict.limits import CLEAR, RIGHT, WRONG
@@ -53,6 +55,7 @@ _GAIN = 0.1
 # Of images that do not fit on more than this share of what both show nobody can be sure.
 _TORN = 0.01
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
+_AS_SEEN = "Nothing bends where the images say how they lie."
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +165,7 @@ def _judged(
     if rigid is not None:
         flat = laid_field(pyramids, plain, still(rigid.transform.matrix, shape), stage)
         if flat.misfit[fitted.seen].mean() <= _TORN:
-            return _rigid(rigid, flat, fitted.seen, stage, stiffness)
+            return _rigid(rigid, flat, fitted.seen, bent)
     verdict: Verdict = found.verdict
     torn = float(fitted.laid.misfit[fitted.seen].mean())
     doubt = _doubt(found, said, stage, torn)
@@ -231,6 +234,8 @@ def _fitted(
         field = replace(field, matrix=plain, coefficients=0 * whole)
         laid = laid_field(pyramids, estimate, field, stage)
         agree = halves.agree & ~laid.beside
+    counted = seen & agree & np.isfinite(sigma).all(axis=0)
+    sigma[:, unheld(bent, counted, laid.misfit, bends=bends)] = np.inf
     return _Fitted(laid, bends, plain, sigma, seen, agree)
 
 
@@ -284,24 +289,26 @@ def _rigid(
     result: AlignmentResult,
     laid: LaidField,
     seen: NDArray[np.bool_],
-    stage: Stage,
-    stiffness: float,
+    bent: FieldEstimate,
 ) -> SmoothAlignment:
     """Return what a right affine motion amounts to, beside which a field explains no more."""
+    stage = bent.stage
     rows, columns = stage.places()
     places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     spread = result.uncertainty_at(places).reshape(seen.shape) / np.sqrt(2)
-    fits = ~laid.beside
+    bare = unheld(bent, seen, laid.misfit, bends=False)
+    bare |= elsewhere(result.tiles, *stage.places())
+    fits = ~(laid.beside | bare)
     sigma = _sigma_grid(np.stack([spread, spread]), stage, result.shape, fits)
     return _beside(
         result,
         transform=replace(laid.field, sigma=sigma),
         verdict="aligned",
-        reason=f"{_SUFFICES} {result.reason}",
+        reason=f"{_AS_SEEN if bare.any() else _SUFFICES} {result.reason}",
         shape=result.shape,
         known_share=float(fits[seen].mean()),
         uncertainty=float(np.median(spread)),
-        stiffness=stiffness,
+        stiffness=bent.prior.stiffness,
         start=result.start,
         representation=result.representation,
     )

@@ -18,17 +18,18 @@ from .._ecc.estimate import Estimate
 from .._ecc.field.cells import Expected
 from .._ecc.field.estimate import FieldEstimate, field_steps
 from .._ecc.field.stage import Stage
-from .._ecc.field.windows import WINDOW
+from .._ecc.field.windows import WINDOW, blurred
 from .._ecc.options import SearchOptions
 from .._images.field_warping import CELL, between_cells, cell_places, moved_cells
-from .._images.pyramid.levels import Level, image_pyramid
+from .._images.pyramid.levels import Level, floats, image_pyramid
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import scaled
 from .._transform.field import Field
 from .assess import assess
-from .limits import LEAST_AGREEING, RIGHT, TIMES_LEFT, WRONG
-from .residual_pattern import part_of
+from .limits import LEAST_AGREEING, LEAST_PART, LEAST_SHARE, RIGHT, TIMES_LEFT, WRONG
+from .residual_pattern import SIGMAS, part_of
 from .result import AlignmentResult
+from .tile_matching import Tiles
 
 Array = NDArray[np.float64]
 
@@ -36,6 +37,11 @@ Array = NDArray[np.float64]
 _POOLED = 0.35
 # Where they differ by more (px, RMS), one of them has found something else.
 _APART = WRONG
+# Where a field bends so many times as much as elsewhere, what is seen there is to say so on its
+# own, to so many px. Of fields that are as stiff everywhere one place in a thousand bends so.
+_UNLIKE, _ALONE = TIMES_LEFT, LEAST_PART * WRONG
+# Images are torn that do not fit on more than such a share, where windows tell.
+_SOME = LEAST_PART * LEAST_SHARE
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +136,51 @@ def unresolved(moved: Array) -> Array:
     return np.sqrt(total)
 
 
+def unheld(
+    estimate: FieldEstimate,
+    counted: NDArray[np.bool_],
+    misfit: NDArray[np.bool_],
+    *,
+    bends: bool,
+) -> NDArray[np.bool_]:
+    """Return where a field is held by its stiffness, and this is not to be relied upon.
+
+    Sigma is that of a field as stiff everywhere. One that runs between two sides of a tear bends
+    there alone; and what is torn in one place may be so in others. Where windows alone say where
+    it lies nothing is taken on trust.
+
+    Parameters
+    ----------
+    estimate : FieldEstimate
+    counted : ndarray of bool, shape (h, w)
+        Cells among which it is compared how much it bends.
+    misfit : ndarray of bool, shape (h, w)
+        Cells that do not fit where it lays them.
+    bends : bool
+        Whether it bends at all.
+
+    Returns
+    -------
+    ndarray of bool, shape (h, w)
+    """
+    unlike = np.zeros_like(counted)
+    if bends and counted.any():
+        bending = np.zeros(counted.shape)
+        for part in estimate.on_cells(estimate.coefficients):
+            (yy, yx), (xy, xx) = (np.gradient(slope) for slope in np.gradient(part))
+            bending += yy**2 + yx**2 + xy**2 + xx**2
+        pooled = max(1.0, _POOLED * estimate.prior.stiffness / estimate.stage.apart)
+        bending = cv2.GaussianBlur(bending, (0, 0), pooled, borderType=cv2.BORDER_REFLECT)
+        unlike = bending > _UNLIKE**2 * np.median(bending[counted])
+    sigma = WINDOW / CELL
+    xx, xy, yy = 2 * np.pi * sigma**2 * blurred(floats(estimate.system.cells), sigma)
+    alone = (xx + yy) / np.maximum(xx * yy - xy * xy, np.float32(1e-12))
+    seen = estimate.seen.shown > 0
+    # Where there is nothing to see, chance makes misfits.
+    torn = np.count_nonzero(seen & misfit & (alone <= WRONG**2)) > _SOME * np.count_nonzero(seen)
+    return np.asarray(alone > np.where(unlike, _ALONE, WRONG if torn else np.inf) ** 2)
+
+
 def laid_pyramids(pyramids: Pyramids, field: Field, index: int) -> Pyramids:
     """Return the reference from a level on, and the moving image as a field lays it there."""
     here, there = pyramids.reference[index], pyramids.moving[index]
@@ -179,6 +230,30 @@ def tiles_of_field(
         timings=estimate.timings,
     )
     return assess(laid, still, options, None)
+
+
+def elsewhere(tiles: Tiles | None, rows: Array, columns: Array) -> NDArray[np.bool_]:
+    """Return the places of which the nearest tile does not agree, (h, w), if one lies elsewhere.
+
+    What has moved by itself beyond doubt does not end where tiles that show it do.
+
+    Parameters
+    ----------
+    tiles : Tiles or None
+    rows, columns : ndarray, shape (h,) and (w,)
+        Of the places, in px as the tiles' are.
+    """
+    far = np.full((len(rows), len(columns)), np.inf)
+    if tiles is None:
+        return far < 0
+    moved = np.hypot(*tiles.displacements[:, 2:].T)
+    away = ~tiles.agree & (moved > np.maximum(WRONG, SIGMAS * tiles.uncertainties))
+    nearest = [far.copy(), far.copy()]
+    for (x, y), agrees in zip(tiles.displacements[:, :2], tiles.agree, strict=True):
+        if away.any():
+            near = nearest[int(agrees)]
+            np.minimum(near, (rows[:, None] - y) ** 2 + (columns - x) ** 2, out=near)
+    return np.asarray(nearest[0] < nearest[1])
 
 
 def scatter(found: AlignmentResult, field: Field, level: int) -> float:
