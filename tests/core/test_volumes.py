@@ -20,7 +20,7 @@ from napari_ecc_align._align.volume.motion import (
 )
 from napari_ecc_align._align.volume.search import best_places, masked_correlation
 from napari_ecc_align._align.volume.second_motion import left_twice
-from napari_ecc_align._align.volume.tiles import template_surfaces
+from napari_ecc_align._align.volume.tile_surfaces import template_surfaces
 
 SHAPE = (52, 56, 60)
 FLIPPED = np.eye(4)[[2, 1, 0, 3]]

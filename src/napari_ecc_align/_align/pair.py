@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import cache, partial
-from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,8 +15,6 @@ from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, SearchOptions
-from .._ecc.refine import Refiner
-from .._ecc.tones import CLEARLY_LESS
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.pyramid.representations import Representation
 from .._images.sources import ImageLike, LazyArray, checked_source
@@ -25,17 +22,15 @@ from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess_steps
-from .._verdict.chance import ALPHA, p_value
 from .._verdict.finding import Judged
-from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
-from .._verdict.rules import is_inexact, may_be_settled_by_edges
+from .._verdict.rules import is_inexact
 from .._verdict.trust import best_known, doubt_rivalled, doubt_surrounded, most_trusted
-from .alike import assessed_alike, may_be_more_exact
+from .alike import assessed_alike
+from .by_edges import asked_of_edges, is_placed, refined_by_edges
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .held_parts import parts_by_field, without_held_lines
 from .mirrored import aligned_either_way
-from .model_choice import assessed
 from .options import Job, checked_initial
 from .progress import Progress
 from .region_start import start_in_region
@@ -248,9 +243,9 @@ def _searched(
         tried.append(estimate.matrix)
         judged.append((yield from assessed_alike(job, pyramids, estimate, options.freest)))
         if job.options.representation == "auto":
-            yield from _asked_of_edges(job, pyramids, judged, options)
-        if _is_placed(judged[-1].result):
-            judged.extend((yield from _finer(job, pyramids, estimate, options)))
+            yield from asked_of_edges(job, pyramids, judged, options)
+        if is_placed(judged[-1].result):
+            judged.extend((yield from refined_by_edges(job, pyramids, estimate, options)))
             return True
         return judged[-1].result.aligned
 
@@ -278,25 +273,6 @@ def _searched(
     return [replace(result, timings=estimate.timings) for result in results]
 
 
-def _asked_of_edges(
-    job: Job, pyramids: Pyramids, judged: list[Judged], options: SearchOptions
-) -> Generator[object, None, None]:
-    """Add what edges say of the last place to what was judged, where brightness leaves a doubt.
-
-    Or instead, where brightness of two kinds is inexact and edges are clearly more exact.
-    """
-    last = judged[-1]
-    if last.evidence is None:
-        return
-    if last.result.verdict == "doubtful" and may_be_settled_by_edges(last.evidence):
-        judged.extend((yield from _by_edges(job, pyramids, last.estimate, options)))
-    elif last.result.aligned and may_be_more_exact(last):
-        enough = CLEARLY_LESS * last.result.corner_uncertainty
-        edges = yield from _by_edges(job, pyramids, last.estimate, options, enough)
-        if edges and edges[0].result.corner_uncertainty < enough:
-            judged[-1:] = edges
-
-
 def _best_known(judged: list[Judged], freest: MotionModel) -> list[Judged]:
     """Return what was judged without what is less known with the freest model, as `best_known`."""
     free = [one.result for one in judged if one.result.model == freest]
@@ -305,50 +281,6 @@ def _best_known(judged: list[Judged], freest: MotionModel) -> list[Judged]:
         return judged
     kept = best_known(free, narrower)
     return [one for one in judged if any(one.result is result for result in kept)]
-
-
-def _by_edges(
-    job: Job, pyramids: Pyramids, estimate: Estimate, options: SearchOptions, enough: float = inf
-) -> Generator[object, None, list[Judged]]:
-    """Return what edges say where brightness has led, if they agree: of two kinds, they may.
-
-    And if they know it to `enough` px at the corners.
-    """
-    options = replace(options, representation="orientation")
-    steps = estimate_steps(
-        pyramids.reference, pyramids.moving, options, initial=estimate.matrix, nearby=True
-    )
-    edges = replace((yield from steps), start=estimate.start)
-    if edges.corner_uncertainty > enough:
-        return []
-    found = yield from assessed_alike(job, pyramids, edges, options.freest)
-    # What brightness judges after all is no second opinion.
-    own = found.evidence is not None and found.evidence.by_edges
-    return [found] if found.result.aligned and own else []
-
-
-def _finer(
-    job: Job, pyramids: Pyramids, estimate: Estimate, options: SearchOptions
-) -> Generator[object, None, list[Judged]]:
-    """Return what finer levels say of edges that agree there, though coarse ones are inexact."""
-    if estimate.refined is None or not estimate.refined.level:
-        return []
-    refiner = Refiner(pyramids.reference, pyramids.moving, options, representation="orientation")
-    found = Estimate.of(
-        (yield from refiner.further(estimate.refined)),
-        options.motion.n_parameters,
-        start=estimate.start,
-        representation="orientation",
-    )
-    return [(yield from assessed(pyramids, found, job.options, job.initial, options.freest))]
-
-
-def _is_placed(result: AlignmentResult) -> bool:
-    """Tell whether edges have led to a sure place that is in doubt for want of exactness alone."""
-    tiles, model = result.tiles, result.transform.model
-    inexact = result.corner_uncertainty > LARGEST_UNCERTAINTY
-    oriented = result.representation == "orientation" and inexact
-    return oriented and result.found and tiles is not None and p_value(tiles, model) < ALPHA
 
 
 def _is_only_inexact(judged: Judged) -> bool:
