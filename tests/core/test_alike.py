@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from scipy import ndimage
 
 import napari_ecc_align._align.alike as alike
 from napari_ecc_align import align
+from napari_ecc_align._verdict.finding import Judged
 from pairs import KnownPair, colour_picture, known_pair, random_transform
 
 
@@ -149,3 +152,23 @@ def test_images_that_are_unrelated_are_not_made_alike() -> None:
     first, second = (known_pair(name, _pair().truth) for name in ("camera", "coffee"))
     result = align(_eight_bit(first.reference, 0), _eight_bit(_blurred(second.moving), 1))
     assert not result.aligned and "Compared with" not in result.reason
+
+
+def test_values_that_know_less_than_edges_do_are_not_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where edges have chosen a narrower model than values refine."""
+    pair = _pair()
+    images = _eight_bit(pair.reference, 0), _eight_bit(_folded(pair.moving), 1)
+    judged_alike = alike._judged_alike
+
+    def less_known(*asked: Any) -> Generator[None, None, Judged | None]:
+        judged = yield from judged_alike(*asked)
+        if judged is None:
+            return None
+        return replace(judged, result=replace(judged.result, corner_uncertainty=0.5))
+
+    monkeypatch.setattr(alike, "_judged_alike", less_known)
+    result = align(*images)
+    assert result.aligned and result.corner_uncertainty < 0.5
+    assert "then by values" not in result.reason

@@ -45,7 +45,8 @@ def assessed_alike(
     if not edges.result.aligned or job.options.representation == "orientation":
         return edges
     alike = yield from _judged_alike(job, pyramids, estimate, searched)
-    if alike is None:
+    # Of a narrower model, edges may know more than values do of the freest.
+    if alike is None or not alike.result.corner_uncertainty < edges.result.corner_uncertainty:
         return edges
     # Who looks at the images sees two kinds, and the place was believed for what edges said.
     reason = f"By the direction of edges, then by values: {alike.result.reason}"
