@@ -184,6 +184,27 @@ def test_frames_are_aligned_here_until_a_process_has_started(
     assert len(asked) >= min(often, BLOCK)
 
 
+def test_nobody_waits_for_a_process_while_a_block_is_at_hand(film, alone, monkeypatch):
+    idle, poll = [], side_by_side._AlsoHere.poll
+
+    class Slow(Given):
+        """Answers only who has nothing else to do."""
+
+        loses = False
+
+        def poll(self, pause=0.1):
+            yield from super().poll() if pause else ()
+
+    def polled(everyone):
+        idle.append(everyone._own is None and everyone._next is not None)
+        return poll(everyone)
+
+    monkeypatch.setattr(side_by_side, "Pool", Slow)
+    monkeypatch.setattr(side_by_side._AlsoHere, "poll", polled)
+    check_same(aligned(film, StackRun(workers=2)), alone)
+    assert idle and not any(idle)
+
+
 def test_frames_of_a_process_that_dies_twice_have_failed(film, alone, monkeypatch):
     monkeypatch.setattr(side_by_side, "Pool", Given)
     monkeypatch.setattr(Given, "loses", True, raising=False)

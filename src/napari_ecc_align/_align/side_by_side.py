@@ -136,6 +136,7 @@ class _AlsoHere:
         found = next(steps, None)
         if found is None:
             self._own = None
+            self._hand_out()
         elif found:
             yield task, found
 
