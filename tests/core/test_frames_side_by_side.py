@@ -184,16 +184,20 @@ def test_frames_are_aligned_here_until_a_process_has_started(
     assert len(asked) >= min(often, BLOCK)
 
 
-def test_nobody_waits_for_a_process_while_a_block_is_at_hand(film, alone, monkeypatch):
-    idle, poll = [], side_by_side._AlsoHere.poll
+def test_nobody_waits_for_a_process_while_a_block_is_at_hand(film, monkeypatch):
+    idle, poll, given = [], side_by_side._AlsoHere.poll, []
 
     class Slow(Given):
-        """Answers only who has nothing else to do."""
+        """Answers only who has nothing else to do, but for the first block."""
 
         loses = False
 
+        def start(self, task):
+            given.append(task)
+            super().start(task)
+
         def poll(self, pause=0.1):
-            yield from super().poll() if pause else ()
+            yield from super().poll() if pause or len(given) == 1 else ()
 
     def polled(everyone):
         idle.append(everyone._own is None and everyone._next is not None)
@@ -201,8 +205,10 @@ def test_nobody_waits_for_a_process_while_a_block_is_at_hand(film, alone, monkey
 
     monkeypatch.setattr(side_by_side, "Pool", Slow)
     monkeypatch.setattr(side_by_side._AlsoHere, "poll", polled)
-    check_same(aligned(film, StackRun(workers=2)), alone)
-    assert idle and not any(idle)
+    monkeypatch.setattr(StackOptions, "block", 8)
+    few = Film([*film][:50])
+    assert len(aligned(few, StackRun(workers=2))) == len(few)
+    assert len(given) > 1 and idle and not any(idle)
 
 
 def test_frames_of_a_process_that_dies_twice_have_failed(film, alone, monkeypatch):
