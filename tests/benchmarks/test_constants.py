@@ -17,7 +17,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "constants.md"
 
 
 # What a verdict on volumes rests on, beside the rules of images.
-OF_VOLUMES = {"assess", "judged", "rivals", "second_motion", "sufficiency", "tile_choice", "tiles"}
+OF_VOLUMES = {"assess", "judged", "rivals", "second_motion", "sufficiency"}
+OF_VOLUMES |= {"tile_choice", "tile_surfaces", "tiles"}
 
 
 def rows(*, volumes=False):
