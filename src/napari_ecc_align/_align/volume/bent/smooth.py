@@ -263,9 +263,11 @@ def _told(
     share = int(np.count_nonzero(known)) / max(1, int(np.count_nonzero(shown)))
     typical = float(np.median(size[known]) / np.sqrt(3)) if known.any() else float("inf")
     verdict: Verdict = judged.verdict
-    sentence = f"Known to {max(typical, 0.01):.2g} px on {share:.0%} of what both volumes show."
+    sentence = (
+        f"Known to {max(typical, 0.01):.2g} voxels on {share:.0%} of what both volumes show."
+    )
     if not known.any():
-        sentence = "Nowhere is it known to a px."
+        sentence = "Nowhere is it known to a voxel."
     if verdict == "aligned" and share < _LEAST_SHARE:
         verdict, sentence = "doubtful", f"{sentence} That is too little to be sure of."
     elif verdict == "aligned" and trust.torn > _TORN:
