@@ -142,4 +142,4 @@ def test_a_field_of_another_program_is_judged_in_micrometres(pair, monkeypatch):
     places = np.random.default_rng(0).uniform(8, 32, (50, 3))
     written = VolumeField.load(right["files"]["transform"])
     assert np.abs(written(places) - bent(places)).max() < 1e-6
-    assert wrong["verdict"] == "failed" and "px from where the volumes fit" in wrong["reason"]
+    assert wrong["verdict"] == "failed" and "voxels from where the volumes fit" in wrong["reason"]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .._transform.bent_map import BentMap
+from .._transform.bent_map import BentMap, nearest_affine
 from .._verdict.limits import WRONG
 from .._verdict.result import GIVEN
 from .._verdict.verdict import Verdict
@@ -41,11 +41,9 @@ def judged_by(
         Of the moving pixels along x, y and z, in px; ones when left out.
     """
     axes = len(shape)
-    along = [np.linspace(0, length - 1.0, _ASKED[axes]) for length in shape]
-    places = np.stack(np.meshgrid(*along, indexing="ij")[::-1], axis=-1).reshape(-1, axes)
-    there = given(places)
-    wide = np.c_[places, np.ones(len(places))]
-    start = np.vstack([np.linalg.lstsq(wide, there, rcond=None)[0].T, np.eye(axes + 1)[-1]])
+    called, unit = ("images", "px") if axes == 2 else ("volumes", "voxels")
+    ends = [length - 1.0 for length in shape[::-1]]
+    places, there, start = nearest_affine(given, ends, _ASKED[axes])
     found = find(start)
     sigma = found.uncertainty_at(places)
     known = np.isfinite(sigma) & (sigma <= WRONG)
@@ -58,12 +56,10 @@ def judged_by(
     if found.aligned and most > WRONG:
         verdict = "failed" if middle > WRONG else "doubtful"
     reason = (
-        f"It lies {middle:.2g} px from where the images fit, in nine places of ten less than "
-        f"{most:.2g} px. Where they fit: {found.reason}"
+        f"It lies {middle:.2g} {unit} from where the {called} fit, in nine places of ten less "
+        f"than {most:.2g} {unit}. Where they fit: {found.reason}"
     )
-    if axes == 3:
-        reason = reason.replace("the images", "the volumes", 1)
     spread = np.where(known, np.hypot(sigma, np.linalg.norm(gaps, axis=1)), np.inf)
-    grid = spread.reshape(*map(len, along), 1) / np.sqrt(axes)
+    grid = spread.reshape(*[_ASKED[axes]] * axes, 1) / np.sqrt(axes)
     told = replace(given, sigma=np.repeat(grid, axes, axis=-1))  # type: ignore[type-var]
     return replace(found, transform=told, verdict=verdict, reason=reason, start=GIVEN)

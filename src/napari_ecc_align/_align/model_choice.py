@@ -16,9 +16,7 @@ from .._transform.matrices import MOTION_MODELS, MotionModel
 from .._verdict.assess import judged_steps
 from .._verdict.finding import Judged
 from .._verdict.rules import is_inexact
-
-# Says the verdict of a model that is too stiff.
-_TOO_STIFF = "does not suffice"
+from .._verdict.verdict import TOO_STIFF
 
 
 def assessed(
@@ -103,7 +101,7 @@ def _placed_alone(judged: Judged) -> Judged:
 def _told(judged: Judged) -> Judged:
     """Return a judgement that does not ask for a freer model: the freest was asked as well."""
     result = judged.result
-    if _TOO_STIFF in result.reason and result.model != MOTION_MODELS[-1]:
+    if TOO_STIFF in result.reason and result.model != MOTION_MODELS[-1]:
         return _with_reason(judged, "None of the five models suffices.")
     return judged
 

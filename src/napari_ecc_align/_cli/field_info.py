@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._common.errors import InputError
 from .._common.tables import MATRIX_KEYS, PART_KEYS
+from .._transform.bent_map import BentMap, nearest_affine
 from .._transform.coordinates import map_points
 from .._transform.field import Field
 from .._transform.files import load_fields
@@ -130,26 +132,37 @@ def _size_of(row: Mapping[str, Any]) -> tuple[int, int] | None:
 
 def _numbers(field: Field, size: tuple[int, int] | None) -> dict[str, Any]:
     ends = [field.columns.last, field.rows.last] if size is None else np.array(size[::-1]) - 1.0
-    x, y = (np.linspace(0, end, _PLACES) for end in ends)
-    here = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    there = field(here)
-    wide = np.c_[here, np.ones(len(here))]
-    matrix = np.vstack([np.linalg.lstsq(wide, there, rcond=None)[0].T, [0, 0, 1]])
-    bends = np.hypot(*(there - map_points(matrix, here)).T)
-    sigma = field.uncertainty_at(here)
-    within = sigma <= 1
+    matrix, bends = bends_of(field, list(ends), _PLACES)
     center = frame_of(size).centre if size else (ends[0] / 2, ends[1] / 2)
     return {
         **dict(zip(PART_KEYS, parts_or_nan(matrix, center), strict=True)),
         "center_x": float(center[0]),
         "center_y": float(center[1]),
         "unit": "px",
+        **bends,
+        **dict(zip(MATRIX_KEYS, matrix.ravel().tolist(), strict=True)),
+    }
+
+
+def bends_of(
+    field: BentMap, ends: Sequence[float], places: int
+) -> tuple[NDArray[np.float64], dict[str, float | None]]:
+    """Return the affine motion nearest to a field, how it bends beside it, and where it is known.
+
+    Takes how far to look along x, y and z, and at how many places a side.
+    """
+    here, there, matrix = nearest_affine(field, ends, places)
+    bends = np.linalg.norm(there - map_points(matrix, here), axis=1)
+    sigma = field.uncertainty_at(here)
+    within = sigma <= 1
+    return matrix, {
         "bends_up_to": float(bends.max()),
         "bends_rms": float(np.sqrt((bends**2).mean())),
         "known_share": None if field.sigma is None else float(within.mean()),
         # Of each axis, as in results.
-        "uncertainty": float(np.median(sigma[within]) / np.sqrt(2)) if within.any() else None,
-        **dict(zip(MATRIX_KEYS, matrix.ravel().tolist(), strict=True)),
+        "uncertainty": (
+            float(np.median(sigma[within]) / np.sqrt(len(ends))) if within.any() else None
+        ),
     }
 
 

@@ -7,17 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .._align.volume.parts import volume_parts
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._common.tables import MATRIX_KEYS
 from .._images.files.images import read_file
-from .._transform.coordinates import map_points
 from .._transform.formats.registry import holds_a_volume
 from .._transform.volume_field import VolumeField
-from .field_info import TOLD, bends_text, refuse_units
+from .field_info import TOLD, bends_of, bends_text, refuse_units
 from .show import table
 from .values import in_lengths
 
@@ -91,13 +88,7 @@ def volume_field_row(
     if chosen.like is not None:
         like = read_file(chosen.like)
         ends = [side - 1.0 for side in (*like.shape[::-1], like.frames)]
-    here = np.stack(np.meshgrid(*(np.linspace(0, end, _PLACES) for end in ends)), axis=-1)
-    here = here.reshape(-1, 3)
-    there, wide = field(here), np.c_[here, np.ones(len(here))]
-    matrix = np.vstack([np.linalg.lstsq(wide, there, rcond=None)[0].T, np.eye(4)[3]])
-    bends = np.linalg.norm(there - map_points(matrix, here), axis=1)
-    sigma = field.uncertainty_at(here)
-    within = sigma <= 1
+    matrix, bends = bends_of(field, ends, _PLACES)
     middle = [end / 2 for end in ends]
     numbers = document.get("numbers")
     known = {**document, **(numbers if isinstance(numbers, dict) else {})}
@@ -109,11 +100,7 @@ def volume_field_row(
         **dict(zip(("center_x", "center_y", "center_z"), middle, strict=True)),
         "unit": "voxels",
         "matrix": matrix.tolist(),
-        "bends_up_to": float(bends.max()),
-        "bends_rms": float(np.sqrt((bends**2).mean())),
-        "known_share": None if field.sigma is None else float(within.mean()),
-        # Of each axis, as in results.
-        "uncertainty": float(np.median(sigma[within]) / np.sqrt(3)) if within.any() else None,
+        **bends,
     }
 
 

@@ -361,3 +361,30 @@ def stored_parts(field: BentMap) -> dict[str, Array]:
 def packed_field(field: BentMap) -> str:
     """Return the same as a text, such as JSON can hold, without sigma."""
     return packed({name: part for name, part in stored_parts(field).items() if name != "sigma"})
+
+
+def nearest_affine(
+    field: BentMap, ends: Sequence[float], count: int
+) -> tuple[Array, Array, Array]:
+    """Return places of a field, where it moves them, and the affine motion nearest to it.
+
+    Parameters
+    ----------
+    field : Field or VolumeField
+    ends : sequence of float
+        From 0 to there, along x, y and z.
+    count : int
+        So many places along each axis; of those returned x changes fastest.
+
+    Returns
+    -------
+    places, there : ndarray, shape (n, axes)
+    matrix : ndarray, shape (axes + 1, axes + 1)
+        By least squares over the places.
+    """
+    axes = len(ends)
+    along = [np.linspace(0, end, count) for end in ends[::-1]]
+    places = np.stack(np.meshgrid(*along, indexing="ij")[::-1], axis=-1).reshape(-1, axes)
+    there, wide = field(places), np.c_[places, np.ones(len(places))]
+    fitted = np.linalg.lstsq(wide, there, rcond=None)[0].T
+    return places, there, np.vstack([fitted, np.eye(axes + 1)[-1]])

@@ -11,6 +11,8 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)[::-1]
 """All verdicts, the worst first."""
 FOUND: tuple[Verdict, ...] = ("aligned", "doubtful")
 """The verdicts of those that come with a transform worth looking at."""
+TOO_STIFF = "does not suffice"
+"""Says of a motion model, in a reason, that a freer one may explain the images."""
 
 
 class WithVerdict:

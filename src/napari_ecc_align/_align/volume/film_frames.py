@@ -17,6 +17,7 @@ from ..._common.steps import retold
 from ..._images.pixels import refuse_paths
 from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
+from ..._verdict.verdict import TOO_STIFF
 from ..frame_options import AnyFollower, FrameOptions, Turn
 from ..mean_frame import mean_image
 from ..progress import Progress
@@ -28,7 +29,7 @@ from .refine import VolumeRefiner
 from .result import VolumeAlignment, counted_volume
 from .run import asking, cancelled_volume, driven, searched
 from .sources import loaded_volume
-from .steps import TOO_STIFF, in_a_thread, volume_models
+from .steps import in_a_thread, volume_models
 from .warp import warp_volume
 
 _TURNED = np.eye(4)[[2, 1, 0, 3]]

@@ -11,6 +11,7 @@ from ..._common.errors import InputError
 from ..._common.steps import awaited, retold
 from ..._ecc.options import SearchOptions
 from ..._transform.volume_field import VolumeField
+from ..._verdict.verdict import TOO_STIFF
 from ..progress import Progress
 from .align import align_volume
 from .bent.result import SmoothVolumeAlignment
@@ -23,8 +24,6 @@ Found = TypeVar("Found")
 
 # "auto" tries them in turn, until one suffices.
 _AUTOMATIC: tuple[VolumeMotionModel, ...] = ("euclidean", "affine")
-TOO_STIFF = "does not suffice"
-"""What a verdict says where a freer motion model may."""
 
 
 def volume_steps(

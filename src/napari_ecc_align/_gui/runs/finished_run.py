@@ -29,7 +29,7 @@ from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.matrices import MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
-from ..._verdict.verdict import FOUND, VERDICTS, Verdict, WithVerdict
+from ..._verdict.verdict import FOUND, TOO_STIFF, VERDICTS, Verdict, WithVerdict
 from ..layers.frame_transforms import frames_record
 from ..layers.world import distance_in_world, unit_of, world_change
 from .basis import MOVING_PLACE
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 SCENE = {".zarr": "OME-Zarr scene"}
 _NAMED = 5
 _BLANK = ("has no contrast", "has no pixel that counts")
-_TOO_STIFF = ("does not suffice", "deformed", "px from where they lie")
+_STIFF = (TOO_STIFF, "deformed", "px from where they lie")
 # A frame of more pixels takes too long to be drawn while a person waits for it.
 _DRAWN_PIXELS = 2**24
 _TURNED = 1e-4
@@ -90,7 +90,7 @@ class FinishedRun:
     @property
     def is_too_stiff(self) -> bool:
         """Whether the verdict says that a freer motion model may explain the images."""
-        return any(words in self.result.reason for words in _TOO_STIFF)
+        return any(words in self.result.reason for words in _STIFF)
 
     @property
     def is_blank(self) -> bool:
