@@ -6,6 +6,7 @@ from ._align.stack import align_stack
 from ._align.stack_result import StackResult
 from ._align.volume.align import align_volume
 from ._align.volume.bent.result import SmoothVolumeAlignment
+from ._align.volume.bent.stack import SmoothVolumeStack
 from ._align.volume.film import align_volume_stack
 from ._align.volume.film_result import VolumeStackResult, load_volume_transforms
 from ._align.volume.judge import judge_volume
@@ -69,6 +70,7 @@ __all__ = [
     "SmoothAlignment",
     "SmoothStack",
     "SmoothVolumeAlignment",
+    "SmoothVolumeStack",
     "StackResult",
     "ThresholdMethod",
     "Tiles",

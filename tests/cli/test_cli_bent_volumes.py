@@ -11,8 +11,13 @@ from processes import run_main
 from scipy import ndimage
 from test_cli_json import SCHEMA
 
-from napari_ecc_align import SmoothVolumeAlignment, VolumeField, warp_volume
-from napari_ecc_align._align.volume import judge, steps
+from napari_ecc_align import (
+    SmoothVolumeAlignment,
+    VolumeField,
+    load_volume_transforms,
+    warp_volume,
+)
+from napari_ecc_align._align.volume import film_frames, judge, steps
 
 SHAPE = (40, 44, 42)
 GRAY = {"photometric": "minisblack"}
@@ -143,3 +148,56 @@ def test_a_field_of_another_program_is_judged_in_micrometres(pair, monkeypatch):
     written = VolumeField.load(right["files"]["transform"])
     assert np.abs(written(places) - bent(places)).max() < 1e-6
     assert wrong["verdict"] == "failed" and "voxels from where the volumes fit" in wrong["reason"]
+
+
+def test_a_film_of_volumes_that_bends_is_aligned_written_and_applied(pair, monkeypatch):
+    folder, bent = pair
+    volumes = [tifffile.imread(folder / f"{name}.ome.tif") for name in ("one", "two")]
+    film, out = folder / "film.ome.tif", folder / "film"
+    sizes = {"axes": "TZYX", **{f"PhysicalSize{axis}": 0.5 for axis in "ZYX"}}
+    tifffile.imwrite(film, np.stack(volumes), ome=True, metadata=sizes, **GRAY)
+
+    def found(job, own, other):
+        yield from ()
+        numbers = {"known_share": 0.9, "uncertainty": 0.1, "bends": True, "stiffness": 8.0}
+        spacing = tuple(job.spacings[0].tolist())
+        return SmoothVolumeAlignment(bent, "aligned", "Known.", SHAPE, spacing, **numbers)
+
+    monkeypatch.setattr(film_frames, "smooth_volume_steps", found)
+    beside = folder / "beside.npz"
+    options = "--model", "smooth", "--transform-out", beside, "--out", out
+    done = run_main("film", film, *options, "--json")
+    assert (done.code, done.err) == (0, "")
+    answer = json.loads(done.out)
+    jsonschema.validate(answer, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/volume_film"}]})
+    assert [row["model"] for row in answer["volumes"]] == ["smooth"] * 2
+    centre = (np.array(SHAPE[::-1]) - 1) / 2
+    assert answer["volumes"][1]["x"] == pytest.approx((bent(centre) - centre)[0] / 2)
+    names = ("film_aligned.ome.tif", "film_drift.csv", "film_transforms.npz")
+    assert sorted(path.name for path in out.iterdir()) == sorted(names)
+    assert "bends_up_to" in (out / names[1]).read_text().splitlines()[0]
+    places = np.random.default_rng(0).uniform(8, 32, (50, 3))
+    for path in (out / names[2], beside):
+        first, second = load_volume_transforms(path)
+        assert np.abs(second(places) - bent(places)).max() < 1e-3 and first.largest == 0
+    warped = tifffile.imread(out / names[0])
+    assert np.array_equal(warped[0], volumes[0])
+    laid = warp_volume(volumes[1], load_volume_transforms(beside)[1])[4:-4, 4:-4, 4:-4]
+    assert np.abs(warped[1][4:-4, 4:-4, 4:-4].astype(int) - laid).max() <= 1
+    like = "--like", film, "--out", folder / "again.ome.tif", "--overwrite"
+    assert run_main("apply", beside, film, *like).code == 0
+    # Fields are kept to a ten-thousandth of a voxel.
+    again = tifffile.imread(like[3])[1][4:-4, 4:-4, 4:-4]
+    assert np.abs(again.astype(int) - laid).max() <= 1
+    told = run_main("info", beside, "--json")
+    said = json.loads(told.out)
+    jsonschema.validate(said, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/info"}]})
+    assert [row["frame"] for row in said["transforms"]] == [0, 1]
+    assert said["transforms"][1]["bends_up_to"] > 1
+    assert "volume 1: smooth" in run_main("info", beside).out
+    text = run_main("film", film, "--model", "smooth").out
+    assert "2 volumes to the first: 2 aligned; x up to" in text and "bends up to 1.5" in text
+    wrong = "--transform-out", folder / "film.mha"
+    assert "a file of many transforms ends in .npz" in run_main(
+        "film", film, "--model", "smooth", *wrong
+    ).complaint  # fmt: skip

@@ -251,7 +251,6 @@ def test_what_cannot_be_is_refused_in_a_line(film, tmp_path):
     tifffile.imwrite(plain, FILM[0], **GRAY)
     for options, words in (
         (("--to", "7"), "has the volumes 0 to 3"),
-        (("--model", "smooth"), "not smooth; one pair of volumes at a time bends"),
         (("--model", "homography"), "volumes have the motion models"),
         (("--interpolation", "lanczos"), "not lanczos"),
         (("--engine", "opencv"), "volumes are aligned without --engine opencv"),

@@ -75,6 +75,8 @@ class FrameOptions(ABC):
         What the frames are.
     brief : bool
         Tiles are just counted in the results.
+    bending : Bending, optional
+        That they bend.
     """
 
     block: ClassVar[int]
@@ -89,6 +91,7 @@ class FrameOptions(ABC):
     cancel: Callable[[], bool] | None = None
     called: str = "frames"
     brief: bool = False
+    bending: Bending | None = None
 
     @property
     def is_cancelled(self) -> bool:
@@ -155,8 +158,6 @@ class StackOptions(FrameOptions):
     """What every alignment of frames of a plane has in common; they may bend."""
 
     block = 32
-
-    bending: Bending | None = None
 
     def follower(self) -> AnyFollower | None:
         """Return what follows frames that are aligned to one image.

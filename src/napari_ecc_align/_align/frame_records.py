@@ -18,10 +18,11 @@ import numpy as np
 from .._common.errors import InputError
 from .._common.file_lock import acquire
 from .._common.own_files import open_own
-from .._transform.bent_map import stored_parts
+from .._transform.bent_map import BentMap, stored_parts
 from .._transform.field import Field
-from .._transform.formats.field_files import packed, unpacked
+from .._transform.formats.field_files import packed
 from .._transform.transform import Transform
+from .._transform.volume_field import unpacked_field
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .._verdict.tile_matching import Tiles
@@ -30,7 +31,7 @@ from .counted_tiles import NO_TILES
 from .progress import FrameResult
 
 if TYPE_CHECKING:
-    from .volume.result import VolumeAlignment
+    from .volume.film_frames import VolumeResult
 
 _FORMAT = "napari-ecc-align frames 1"
 # A power failure takes no more than the work of so many seconds.
@@ -51,7 +52,7 @@ class FrameRecords:
 
     Attributes
     ----------
-    known : list of AlignmentResult, SmoothAlignment or VolumeAlignment
+    known : list of AlignmentResult, VolumeAlignment, or their kinds that bend
         Those that were there, whose tiles are just counted.
     """
 
@@ -117,7 +118,7 @@ def _line(result: Any) -> bytes:
         "tiles": tiles
         and {f.name: getattr(tiles, f.name) for f in fields(tiles) if f.name not in blank},
     }
-    if isinstance(result, SmoothAlignment):
+    if isinstance(result.transform, BentMap):
         document["field"] = packed(stored_parts(result.transform))
     else:
         document["transform"] = [result.transform.matrix.tolist(), result.transform.model]
@@ -127,7 +128,7 @@ def _line(result: Any) -> bytes:
     return json.dumps(document, default=np.generic.item).encode() + b"\n"
 
 
-def _result(line: bytes) -> FrameResult | VolumeAlignment | None:
+def _result(line: bytes) -> FrameResult | VolumeResult | None:
     """Return the result of a line, None if the line is not whole."""
     try:
         document = json.loads(line)
@@ -151,24 +152,27 @@ def _result(line: bytes) -> FrameResult | VolumeAlignment | None:
         return None
 
 
-def _volume(document: dict[str, Any]) -> VolumeAlignment:
+def _volume(document: dict[str, Any]) -> VolumeResult:
+    from .volume.bent.result import SmoothVolumeAlignment
     from .volume.result import NO_TILES, VolumeAlignment
     from .volume.tiles import VolumeTiles
     from .volume.transform import VolumeTransform
 
-    lists = {key: tuple(document[key]) for key in ("shape", "spacing", "axis_uncertainty")}
-    tiles = document["tiles"] and VolumeTiles(**document["tiles"], **NO_TILES)
-    transform = VolumeTransform(*document["transform"])
-    return VolumeAlignment(**{**document, **lists, "transform": transform, "tiles": tiles})
-
-
-def _bent(document: dict[str, Any]) -> SmoothAlignment:
     found: dict[str, Any] = {
-        "transform": Field._of_parts(unpacked(document.pop("field"))),
-        "shape": tuple(document.pop("shape")),
-        "tiles": _tiles(document.pop("tiles")),
+        key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
     }
-    return SmoothAlignment(**found, **document)
+    found["tiles"] = document["tiles"] and VolumeTiles(**document["tiles"], **NO_TILES)
+    if isinstance(document["transform"], BentMap):
+        return SmoothVolumeAlignment(**found)
+    return VolumeAlignment(**found | {"transform": VolumeTransform(*document["transform"])})
+
+
+def _bent(document: dict[str, Any]) -> SmoothAlignment | VolumeResult:
+    field = document["transform"] = unpacked_field(document.pop("field"))
+    if not isinstance(field, Field):
+        return _volume(document)
+    found = {"shape": tuple(document["shape"]), "tiles": _tiles(document["tiles"])}
+    return SmoothAlignment(**document | found)
 
 
 def _tiles(noted: dict[str, Any] | None) -> Tiles | None:

@@ -91,6 +91,18 @@ class FrameResults(Sequence[Result], Generic[Result]):
         """The numbers of the frames that could not be aligned: "failed" or "cancelled"."""
         return [frame for frame, result in zip(self.frames, self, strict=True) if not result.found]
 
+    @property
+    def filled_transforms(self) -> Sequence[Any]:
+        """A transform for every frame, also for those that could not be aligned."""
+        raise NotImplementedError
+
+    @property
+    def filled_results(self) -> Self:
+        """The results with `filled_transforms`."""
+        pairs = zip(self, self.filled_transforms, strict=True)
+        filled: Any = [replace(result, transform=transform) for result, transform in pairs]  # type: ignore[type-var]
+        return replace(self, results=tuple(filled))
+
     def save_table(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the table of `to_dict` as CSV, a frame a line; what is not known is empty.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +15,68 @@ from .._common.tables import FIELD_KEYS
 from .._transform.field import Field
 from .._transform.files import save_fields
 from .._transform.transform import Transform
+from .._transform.volume_field import VolumeField
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .bent import still
-from .frame_results import FrameResults
+from .frame_results import FrameResults, Result
 from .jumps import doubt_jumps
 from .read_frames import ReadFrames
 from .stack_masks import StackMasks
 from .still_films import doubt_still
 
+AnyField = TypeVar("AnyField", Field, VolumeField)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SmoothStack(FrameResults[SmoothAlignment]):
+class BentFrames(FrameResults[Result], Generic[Result, AnyField]):
+    """What films that bend have in common, of images and of volumes."""
+
+    @abstractmethod
+    def _still(self) -> AnyField:
+        """Return the field of the reference's shape that bends nowhere."""
+
+    @property
+    def transforms(self) -> list[AnyField]:
+        """The field of every frame, as it was found."""
+        found: Any = self.results
+        return [result.transform for result in found]
+
+    @property
+    def filled_transforms(self) -> list[AnyField]:
+        """A field for every frame: a gap takes that of the nearest frame that is none.
+
+        Where it is known is nowhere then; the identity where all are gaps.
+        """
+        nearest = self._nearest()
+        if not nearest:
+            return [self._still() for _ in self]
+        found = self.transforms
+        return [
+            found[at] if at == here else replace(found[at], sigma=None)
+            for here, at in enumerate(nearest)
+        ]
+
+    def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
+        """Write the fields of all frames, for `load_fields`.
+
+        Parameters
+        ----------
+        path : str or Path
+            Its suffix is ``.npz``.
+        overwrite : bool, default: False
+            Replace a file that is there already.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        save_fields(self.filled_transforms, path, overwrite=overwrite)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SmoothStack(BentFrames[SmoothAlignment, Field]):
     """A sequence of one smooth alignment per frame of a stack; a slice of it is one, too.
 
     Attributes
@@ -65,32 +116,6 @@ class SmoothStack(FrameResults[SmoothAlignment]):
         """Height and width of what the frames were aligned to; of the first, if of many."""
         return self.results[0].shape
 
-    @property
-    def transforms(self) -> list[Field]:
-        """The field of every frame, as it was found."""
-        return [result.transform for result in self]
-
-    @property
-    def filled_transforms(self) -> list[Field]:
-        """A field for every frame: a gap takes that of the nearest frame that is none.
-
-        Where it is known is nowhere then; the identity where all are gaps.
-        """
-        nearest = self._nearest()
-        if not nearest:
-            return [still(np.eye(3), self.shape) for _ in self]
-        return [
-            field if at == here else replace(field, sigma=None)
-            for here, (at, field) in enumerate((at, self[at].transform) for at in nearest)
-        ]
-
-    @property
-    def filled_results(self) -> SmoothStack:
-        """The results with `filled_transforms`."""
-        pairs = zip(self, self.filled_transforms, strict=True)
-        filled = [replace(result, transform=transform) for result, transform in pairs]
-        return replace(self, results=tuple(filled))
-
     def to_dict(self) -> dict[str, NDArray[Any]]:
         """Return a table of all frames as columns, as ``pandas.DataFrame`` takes them.
 
@@ -102,22 +127,8 @@ class SmoothStack(FrameResults[SmoothAlignment]):
         """
         return self._copied_table()
 
-    def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
-        """Write the fields of all frames, for `load_fields`.
-
-        Parameters
-        ----------
-        path : str or Path
-            Its suffix is ``.npz``.
-        overwrite : bool, default: False
-            Replace a file that is there already.
-
-        Raises
-        ------
-        InputError
-            If it cannot be written.
-        """
-        save_fields(self.filled_transforms, path, overwrite=overwrite)
+    def _still(self) -> Field:
+        return still(np.eye(3), self.shape)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for frame, result in zip(self.frames, self, strict=True):

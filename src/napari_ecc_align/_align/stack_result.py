@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -85,13 +85,6 @@ class StackResult(FrameResults[AlignmentResult]):
         if not nearest:
             return [Transform.identity(result.model) for result in self]
         return [self[at].transform for at in nearest]
-
-    @property
-    def filled_results(self) -> StackResult:
-        """The results with `filled_transforms`; what `save_transforms` writes of a stack."""
-        pairs = zip(self, self.filled_transforms, strict=True)
-        filled = [replace(result, transform=transform) for result, transform in pairs]
-        return replace(self, results=tuple(filled))
 
     def to_dict(self) -> dict[str, NDArray[Any]]:
         """Return a table of all frames as columns, as ``pandas.DataFrame`` takes them.

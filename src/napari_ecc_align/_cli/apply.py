@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._align.volume.film_result import load_volume_transforms
+from .._align.volume.film_result import load_film_of_either
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._images.files.image_file import ImageFile
@@ -19,9 +19,6 @@ from .._images.files.images import read_file, write_file
 from .._images.files.suffixes import SUFFIXES, image_suffix, own_stem
 from .._images.files.warped import warped_file
 from .._transform.field import Field
-from .._transform.files import load_fields, load_transforms
-from .._transform.formats.field_files import holds_a_field, holds_fields
-from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .._transform.volume_field import VolumeField
 from .console import narrate, say, tell
@@ -48,6 +45,7 @@ _OneOrMany = (
     | list[Transform]
     | list[Field]
     | list[VolumeTransform]
+    | list[VolumeField]
 )
 
 DEFAULT_NAME = "{name}_aligned"
@@ -77,7 +75,7 @@ def run_apply(chosen: argparse.Namespace) -> int:
 
 def _transforms(chosen: argparse.Namespace) -> Sequence[_OneOrMany]:
     """Return the transform of each image, or those of its frames."""
-    many = _of_frames(chosen.transform)
+    many = None if is_result(chosen.transform) else load_film_of_either(chosen.transform)
     found: list[Any] = [held_transform(chosen.transform)] if many is None else many
     if chosen.inverse:
         found = [turned_round(each) for each in found]
@@ -85,17 +83,6 @@ def _transforms(chosen: argparse.Namespace) -> Sequence[_OneOrMany]:
     if many is None:
         return found * count
     return found if len(found) == count else [found] * count
-
-
-def _of_frames(path: Path) -> list[Any] | None:
-    """Return the transforms of the frames of a film; None if a file holds one alone."""
-    if is_result(path):
-        return None
-    if holds_fields(path):
-        return load_fields(path)
-    if holds_a_field(path) or not holds_a_stack(path):
-        return None
-    return load_volume_transforms(path) if holds_a_volume(path) else load_transforms(path)
 
 
 def _warp_file(
@@ -112,7 +99,7 @@ def _warp_file(
         warped = apply_to_volume(path, volume, transform, like, chosen)
         write_file(out, with_provenance(warped, origin))
         return [], []
-    if isinstance(transform, list) and isinstance(transform[0], VolumeTransform):
+    if isinstance(transform, list) and isinstance(transform[0], VolumeTransform | VolumeField):
         apply_to_volumes(path, out, transform, like, chosen, to_json(origin, indent=None))
         return [], []
     one = isinstance(transform, Transform | Field)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,12 +13,16 @@ from typing import Any, TypeVar
 
 from .._align.frame_records import FrameRecords, frame_records
 from .._align.progress import FrameProgress, Progress
-from .._common.atomic import real_path
+from .._common.atomic import real_path, rewrite
 from .._common.steps import outcome_of
 from .._common.workers.process import cores
 from .._images.files.suffixes import own_stem
+from .._transform.formats.field_files import MANY_FIELDS
+from .._transform.formats.own_json import with_member
+from .._transform.formats.registry import STACK_FORMATS
 from .console import narrate, progress_bar
 from .inputs import search_options
+from .outputs import check_transform_out
 
 # Pixels in all, from which on it pays to start processes, and of frames in memory at a time, up
 # to which they are started unasked: some 3 GB of volumes with their levels.
@@ -89,6 +93,22 @@ def followed(
             show(step)
 
         return outcome_of(steps, told)
+
+
+def transform_paths(chosen: argparse.Namespace, name: str) -> dict[str, Path]:
+    """Return where the transforms of a film go, by role; fields have a format of their own."""
+    bends = chosen.model == "smooth"
+    formats = MANY_FIELDS if bends else STACK_FORMATS
+    paths = check_transform_out(chosen.transform_out, chosen.out, chosen.model, formats)
+    if chosen.out is not None:
+        paths["transform"] = chosen.out / f"{name}_transforms{'.npz' if bends else '.json'}"
+    return paths
+
+
+def tell_provenance(path: Path, made: Mapping[str, Any]) -> None:
+    """Let a file of a film's transforms say how they were made; one of fields has no room."""
+    if path.suffix == ".json":
+        rewrite(path, with_member(path.read_bytes(), "provenance", made))
 
 
 def workers_of(chosen: argparse.Namespace, count: int, size: int) -> int:

@@ -29,7 +29,7 @@ from .field_info import field_rows, field_text, told_rows
 from .held import held_transform, is_result
 from .show import table, to_json
 from .values import in_units
-from .volume_info import is_of_volumes, volume_field_row, volume_row, volume_text
+from .volume_info import is_of_volumes, volume_field_rows, volume_row, volume_text
 
 _LARGEST = 2**24
 _PIXELS = "px"
@@ -66,7 +66,7 @@ def _rows(path: Path, chosen: argparse.Namespace) -> list[dict[str, Any]]:
         what = "a field" if isinstance(held, Field) else "a transform of volumes"
         raise InputError(f"{path} holds {what}: convert it to a file, of which info tells")
     if holds_a_field(path) and holds_a_volume_field(path):
-        return [volume_field_row(path, document, chosen)]
+        return [*volume_field_rows(path, document, chosen)]
     if holds_a_field(path):
         return [*field_rows(path, document, _size(chosen), chosen)]
     if told := told_rows(path, document, _size(chosen), chosen):

@@ -19,7 +19,6 @@ from .._align.progress import FrameResult
 from .._align.smooth_stack import SmoothStack
 from .._align.stack import stack_steps
 from .._align.stack_result import StackResult
-from .._common.atomic import rewrite
 from .._common.errors import InputError
 from .._images.coverage import overlap
 from .._images.files.film import write_film
@@ -31,11 +30,16 @@ from .._images.files.tags import GridTags
 from .._images.files.warped import warped_file
 from .._images.stack_axes import Role, unpaired
 from .._transform.field import Field
-from .._transform.formats.own_json import with_member
-from .._transform.formats.registry import STACK_FORMATS
 from .._transform.transform import Transform
 from .console import say, tell
-from .film_run import followed, noted, whole_name, workers_of
+from .film_run import (
+    followed,
+    noted,
+    tell_provenance,
+    transform_paths,
+    whole_name,
+    workers_of,
+)
 from .inputs import (
     ImageFiles,
     aligned_planes,
@@ -50,7 +54,6 @@ from .outputs import (
     all_or_none,
     check_folder,
     check_outputs,
-    check_transform_out,
     warped_suffix,
 )
 from .provenance import frames_made_by, with_provenance
@@ -182,12 +185,7 @@ def _paths(chosen: argparse.Namespace, frames: list[Path]) -> dict[str, Path | l
         kept = [f"{own_stem(path)}_aligned{warped_suffix(path, byte)}" for path in frames]
         paths["warped"] = [folder / name for name in kept]
         paths["table"] = folder / f"{whole}_drift.csv"
-    formats = (".npz",) if chosen.model == "smooth" else tuple(STACK_FORMATS)
-    paths |= check_transform_out(chosen.transform_out, folder, chosen.model, formats)
-    if folder is not None:
-        suffix = ".npz" if chosen.model == "smooth" else ".json"
-        paths["transform"] = folder / f"{whole}_transforms{suffix}"
-    return paths
+    return paths | transform_paths(chosen, whole)
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,8 +265,7 @@ def _write(
     if "transform" in paths:
         path = next(where)
         warped.stack.save(path)
-        if isinstance(warped.stack, StackResult):
-            rewrite(path, with_member(path.read_bytes(), "provenance", made))
+        tell_provenance(path, made)
 
 
 def film_report(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from math import prod
@@ -14,36 +14,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._align.frame_options import Bending
 from .._align.passes import StackRun
+from .._align.volume.bent.stack import SmoothVolumeStack
 from .._align.volume.film import volume_film_steps
 from .._align.volume.film_result import VolumeStackResult
 from .._align.volume.inspection import checked_interpolation
 from .._align.volume.placing import placed
 from .._align.volume.sources import LEAST_SIDE, gray_volume
 from .._align.volume.transform import VolumeTransform
-from .._common.atomic import rewrite
 from .._common.errors import InputError
 from .._images.files.image_file import ImageFile
 from .._images.files.paged_film import PagedFilm
 from .._images.files.suffixes import own_stem
 from .._images.files.volumes import Spacing, spacing_of, volume_of
 from .._images.warping import Resampling
-from .._transform.formats.own_json import with_member
-from .._transform.formats.registry import STACK_FORMATS
 from .console import say, tell
-from .film_run import followed, noted, whole_name, workers_of
+from .film_run import (
+    followed,
+    noted,
+    tell_provenance,
+    transform_paths,
+    whole_name,
+    workers_of,
+)
 from .inputs import ImageFiles, ReadWhenAsked, axes_told, read_meant, search_options
-from .outputs import all_or_none, check_outputs, check_transform_out, warped_suffix
+from .outputs import all_or_none, check_outputs, warped_suffix
 from .provenance import frames_made_by
 from .show import exit_code, files, some, to_json, written_text
 from .values import check_fill
 from .volume_film_files import is_deep, write_volumes
-from .volume_report import volume_numbers
+from .volume_report import Aligned, volume_numbers
 from .volumes import (
     check_search,
     check_volume,
     volume_mask,
 )
+
+_AnyStack = VolumeStackResult | SmoothVolumeStack
+_MOVED = ("x", "y", "z", "rotation")
 
 
 def holds_volumes(
@@ -144,6 +153,7 @@ def run_volume_film(
                 workers=workers_of(chosen, len(film), prod(_first(film).shape)),
                 known=records.known if records else (),
                 brief=True,
+                bending=Bending() if chosen.model == "smooth" else None,
             ),
         )
         stack = followed(steps, chosen, records, "volumes")
@@ -202,16 +212,13 @@ def _paths(chosen: argparse.Namespace, film: Path) -> dict[str, Path]:
         suffix = warped_suffix(film, np.dtype(np.uint8))
         paths["warped"] = folder / f"{own_stem(film)}_aligned{suffix}"
         paths["table"] = folder / f"{whole_name([film])}_drift.csv"
-    paths |= check_transform_out(chosen.transform_out, folder, chosen.model, STACK_FORMATS)
-    if folder is not None:
-        paths["transform"] = folder / f"{whole_name([film])}_transforms.json"
-    return paths
+    return paths | transform_paths(chosen, whole_name([film]))
 
 
 def _write(
     where: Mapping[str, Path],
     job: _Job,
-    stack: VolumeStackResult,
+    stack: _AnyStack,
     chosen: argparse.Namespace,
     made: Mapping[str, Any],
 ) -> None:
@@ -226,8 +233,7 @@ def _write(
         stack.save(where["transform_out"])
     if "transform" in where:
         stack.save(where["transform"])
-        content = where["transform"].read_bytes()
-        rewrite(where["transform"], with_member(content, "provenance", made))
+        tell_provenance(where["transform"], made)
 
 
 def _notes(path: Path, job: _Job, chosen: argparse.Namespace) -> list[str]:
@@ -244,22 +250,24 @@ def _notes(path: Path, job: _Job, chosen: argparse.Namespace) -> list[str]:
 
 
 def _report(
-    stack: VolumeStackResult, job: _Job, written: Mapping[str, Path], notes: list[str]
+    stack: _AnyStack, job: _Job, written: Mapping[str, Path], notes: list[str]
 ) -> dict[str, Any]:
     counts, table = Counter(stack.verdicts), stack.to_dict()
     unit = "voxels" if job.spacings is None else "um"
-    rows = []
-    for at, (number, result) in enumerate(zip(stack.frames, stack, strict=True)):
+    rows: list[dict[str, Any]] = []
+    results: Sequence[Aligned] = stack.results
+    for at, (number, result) in enumerate(zip(stack.frames, results, strict=True)):
         numbers = volume_numbers(result, None, unit)
-        moved = {key: float(table[key][at]) for key in ("x", "y", "z", "rotation")}
+        moved = {key: float(table[key][at]) for key in _MOVED if key in table}
         if not result.found:
             numbers["matrix"] = None
-        del numbers["corner_shift"], numbers["ecc_before"], numbers["unit"], numbers["spacing"]
+        for key in ("corner_shift", "ecc_before", "unit", "spacing"):
+            numbers.pop(key, None)
         rows.append({"frame": number, **moved, **numbers})
     return {
         "reference": stack.reference,
         "unit": unit,
-        "spacing": [*stack[0].spacing],
+        "spacing": [*results[0].spacing],
         **{verdict: counts[verdict] for verdict in ("aligned", "doubtful", "failed")},
         "volumes": rows,
         "notes": notes,
@@ -268,7 +276,7 @@ def _report(
 
 
 def _text(
-    stack: VolumeStackResult,
+    stack: _AnyStack,
     job: _Job,
     written: Mapping[str, Path],
     notes: list[str],
@@ -284,4 +292,5 @@ def _text(
     some_found = len(stack.gaps) < len(stack)
     last = written_text(dict(written)) or (["Nothing was written."] if wanted else [])
     hint = " (--json lists all)"
-    return "\n".join([f"{stack!r}{f' {unit}' * some_found}", *notes, *some(lines, hint), *last])
+    told = f" {unit}" * (some_found and isinstance(stack, VolumeStackResult))
+    return "\n".join([f"{stack!r}{told}", *notes, *some(lines, hint), *last])

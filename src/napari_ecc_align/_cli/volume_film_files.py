@@ -19,6 +19,7 @@ from .._images.files.image_file import ImageFile
 from .._images.files.paged_film import PagedFilm
 from .._images.files.volumes import Spacing, spacing_of, volume_file
 from .._images.warping import Resampling
+from .._transform.volume_field import VolumeField
 from .values import check_fill
 from .volumes import check_volume, fitting_interpolation, resampled_file
 
@@ -37,7 +38,7 @@ def is_deep(film: PagedFilm, *, told: bool) -> bool:
 def apply_to_volumes(
     path: Path,
     out: Path,
-    transforms: list[VolumeTransform],
+    transforms: list[VolumeTransform] | list[VolumeField],
     like: ImageFile,
     chosen: argparse.Namespace,
     origin: str,
@@ -84,7 +85,7 @@ def _grid(like: ImageFile, chosen: argparse.Namespace) -> ImageFile:
 def write_volumes(
     path: Path,
     film: PagedFilm,
-    transforms: Sequence[VolumeTransform],
+    transforms: Sequence[VolumeTransform | VolumeField],
     like: ImageFile,
     resampling: Resampling,
     *,
@@ -99,7 +100,7 @@ def write_volumes(
         Of a file that is not there.
     film : PagedFilm
         All channels of a time point follow its transform; one that cannot be read is blank.
-    transforms : sequence of VolumeTransform
+    transforms : sequence of VolumeTransform or VolumeField
         One for each time point.
     like : ImageFile
         The volume with the grid.

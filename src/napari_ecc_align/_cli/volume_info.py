@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .._align.volume.film_result import load_volume_transforms
 from .._align.volume.parts import volume_parts
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._common.tables import MATRIX_KEYS
 from .._images.files.images import read_file
+from .._transform.formats.field_files import holds_fields
 from .._transform.formats.registry import holds_a_volume
 from .._transform.volume_field import VolumeField
 from .field_info import TOLD, bends_of, bends_text, refuse_units
@@ -76,14 +78,23 @@ def volume_row(
     }
 
 
-def volume_field_row(
+def volume_field_rows(
     path: Path, document: Mapping[str, Any], chosen: argparse.Namespace
-) -> dict[str, Any]:
-    """Return a field of volumes as one row: the affine motion nearest to it, and how it bends."""
+) -> Iterator[dict[str, Any]]:
+    """Yield a row of each field of volumes in a file, as `field_rows` does of images."""
     refuse_units(path, chosen)
     if chosen.size is not None:
         raise InputError(f"{path} is of volumes: --like is for those")
-    field = VolumeField.load(path)
+    many = holds_fields(path)
+    fields: Any = load_volume_transforms(path) if many else [VolumeField.load(path)]
+    for number, field in enumerate(fields):
+        row = _field_row(path, field, document, chosen)
+        yield {**row, "frame": number} if many else row
+
+
+def _field_row(
+    path: Path, field: VolumeField, document: Mapping[str, Any], chosen: argparse.Namespace
+) -> dict[str, Any]:
     ends = [one.last for one in (field.columns, field.rows, field.planes)]
     if chosen.like is not None:
         like = read_file(chosen.like)
@@ -106,7 +117,8 @@ def volume_field_row(
 
 def volume_text(row: Mapping[str, Any]) -> list[str]:
     """Return what to print of a row."""
-    head = f"{row['file']}: {row['model']}"
+    frame = f", volume {row['frame']}" if "frame" in row else ""
+    head = f"{row['file']}{frame}: {row['model']}"
     if row["verdict"]:
         head += f", {row['verdict']}: {row['reason']}"
     shift, axis, scales = (", ".join(f"{row[key]:.6g}" for key in keys) for keys in _PARTS)

@@ -23,7 +23,7 @@ from .formats.field_files import (
 from .formats.registry import read_matrices, write_stack
 from .formats.stored import StoredMatrix
 from .transform import Transform
-from .transform_like import FieldLike, TransformLike, as_transform
+from .transform_like import FieldLike, TransformLike, VolumeFieldLike, as_transform
 from .volume_field import VolumeField, field_of
 
 
@@ -119,13 +119,16 @@ def load_transforms(path: GivenPath) -> list[Transform]:
     return [Transform(matrix, model=model) for matrix, model in read_matrices(path)]
 
 
-def save_fields(fields: Iterable[FieldLike], path: GivenPath, *, overwrite: bool = False) -> None:
+def save_fields(
+    fields: Iterable[FieldLike | VolumeFieldLike], path: GivenPath, *, overwrite: bool = False
+) -> None:
     """Write many fields in one file, whole or not at all.
 
     Parameters
     ----------
-    fields : sequence of Field or SmoothAlignment
-        One per frame, such as what `align_stack` returns with the model "smooth".
+    fields : sequence of Field or VolumeField, or of results that have one
+        One per frame, such as what `align_stack` and `align_volume_stack` return with the model
+        "smooth"; all of images, or all of volumes.
     path : str or Path
         Its suffix is ``.npz``. Fields are kept to a ten-thousandth of a pixel, in a twentieth of
         the room of all displacements.
@@ -148,8 +151,10 @@ def save_fields(fields: Iterable[FieldLike], path: GivenPath, *, overwrite: bool
     """
     held: list[Any] = [getattr(one, "transform", one) for one in fields]
     for index, one in enumerate(held):
-        if not isinstance(one, Field):
-            raise InputError(f"fields[{index}] must be a Field, not {one!r:.60}")
+        if not isinstance(one, (Field, VolumeField)):
+            raise InputError(f"fields[{index}] must be a Field or VolumeField, not {one!r:.60}")
+        if type(one) is not type(held[0]):
+            raise InputError("fields must be all of images, or all of volumes")
     if not held:
         raise InputError("fields must be at least one")
     write_fields(path, [stored_parts(one) for one in held], overwrite=overwrite)
@@ -166,7 +171,7 @@ def load_fields(path: GivenPath) -> list[Field]:
     Returns
     -------
     list of Field
-        One per frame.
+        One per frame. Those of volumes are read by `load_volume_transforms`.
 
     Raises
     ------
@@ -181,7 +186,7 @@ def load_fields(path: GivenPath) -> list[Field]:
     >>> [field((1, 1)).round(3).tolist() for field in load_fields("one_field.npz")]
     [[1.5, 1.5]]
     """
-    return [Field._of_parts(stored) for stored in read_fields(path)]
+    return [Field._of_parts(stored) for stored in read_fields(path, 2)]
 
 
 def as_document(transform: Transform | Field | VolumeField) -> dict[str, Any]:

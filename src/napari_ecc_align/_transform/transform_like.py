@@ -8,6 +8,7 @@ from .._common.errors import InputError
 from .._common.given import Numbers
 from .field import Field
 from .transform import Transform
+from .volume_field import VolumeField
 
 
 class HasTransform(Protocol):
@@ -26,7 +27,16 @@ class HasField(Protocol):
         """From the reference to the moving image."""
 
 
+class HasVolumeField(Protocol):
+    """What holds a field of volumes."""
+
+    @property
+    def transform(self) -> VolumeField:
+        """From the reference to the moving volume."""
+
+
 FieldLike: TypeAlias = Field | HasField
+VolumeFieldLike: TypeAlias = VolumeField | HasVolumeField
 TransformLike: TypeAlias = Transform | HasTransform | Numbers
 
 

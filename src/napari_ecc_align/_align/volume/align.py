@@ -153,8 +153,8 @@ def align_volume(
     start = None if initial is None else _TURNED @ checked_volume_matrix(initial) @ _TURNED
     if model == "smooth":
         length = None if stiffness is None else float(stiffness)
-        job = SmoothJob(volumes, (own, other), start, length, asked, bool(all_turns))
-        return smooth_volume_result(job, progress, cancel)
+        job = SmoothJob((own, other), start, length, asked, bool(all_turns))
+        return smooth_volume_result(job, volumes, progress, cancel)
     options = SearchOptions(model, "pyramid", precision, max_iterations, tolerance)
     reached: list[VolumeAlignment] = []
     steps = _steps(volumes, (own, other), options, start, reached, asked, bool(all_turns))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from ..._ecc.options import DEFAULTS, SearchOptions
 from ..._images.sources import LazyArray
 from ..._transform.matrices import checked_spacing, checked_volume_matrix
 from ..frame_by_frame import FrameSteps, Series
+from ..frame_options import Bending
 from ..passes import (
     ONE_PROCESS,
     Anchor,
@@ -24,7 +25,10 @@ from ..passes import (
     own_steps,
 )
 from ..progress import FrameProgress, Progress
+from ..smooth import check_stiffness
 from ..stack_masks import StackMasks
+from .bent.result import SmoothVolumeAlignment
+from .bent.stack import SmoothVolumeStack
 from .film_frames import ReadVolumes, VolumeOptions
 from .film_result import VolumeStackResult
 from .result import VolumeAlignment
@@ -36,9 +40,10 @@ from .transform import (
 )
 
 Volumes = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
-FilmSteps = Generator[Progress, None, VolumeStackResult]
+FilmSteps = Generator[Progress, None, VolumeStackResult | SmoothVolumeStack]
 
 
+@overload
 def align_volume_stack(
     volumes: Volumes,
     *,
@@ -55,7 +60,41 @@ def align_volume_stack(
     workers: int = 1,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
-) -> VolumeStackResult:
+) -> VolumeStackResult: ...
+@overload
+def align_volume_stack(
+    volumes: Volumes,
+    *,
+    model: Literal["smooth"],
+    reference: Anchor | int | ArrayLike = 0,
+    stiffness: float | None = None,
+    spacing: Sequence[float] | float | None = None,
+    moving_spacing: Sequence[float] | float | None = None,
+    reference_mask: ArrayLike | None = None,
+    moving_mask: ArrayLike | None = None,
+    initial: VolumeTransform | ArrayLike | None = None,
+    workers: int = 1,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> SmoothVolumeStack: ...
+def align_volume_stack(
+    volumes: Volumes,
+    *,
+    reference: Anchor | int | ArrayLike = 0,
+    model: VolumeMotionModel | Literal["smooth"] = "euclidean",
+    stiffness: float | None = None,
+    spacing: Sequence[float] | float | None = None,
+    moving_spacing: Sequence[float] | float | None = None,
+    precision: float = DEFAULTS.precision,
+    max_iterations: int = DEFAULTS.max_iterations,
+    tolerance: float = DEFAULTS.tolerance,
+    reference_mask: ArrayLike | None = None,
+    moving_mask: ArrayLike | None = None,
+    initial: VolumeTransform | ArrayLike | None = None,
+    workers: int = 1,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> VolumeStackResult | SmoothVolumeStack:
     """Find one transform per time point that lays the volumes of a film on each other.
 
     Parameters
@@ -68,8 +107,9 @@ def align_volume_stack(
         each to the one before it, composed and corrected against the first wherever that still
         aligns, for films that change along the way; or all to the mean of up to ten of them,
         aligned to the first in a first pass, for films that are noisy.
-    model, spacing, precision, max_iterations, tolerance
-        As in `align_volume`; the spacing is that of what they are aligned to.
+    model, stiffness, spacing, precision, max_iterations, tolerance
+        As in `align_volume`; with the model "smooth" each volume has a field that bends. The
+        spacing is that of what they are aligned to.
     moving_spacing : float or sequence of 3 floats, optional
         That of the volumes of the film, if they are aligned to another one; by default the same.
     reference_mask, moving_mask : array_like, shape (planes, rows, columns), optional
@@ -88,9 +128,9 @@ def align_volume_stack(
 
     Returns
     -------
-    VolumeStackResult
-        A sequence of one `VolumeAlignment` per volume; that of the reference is the identity. A
-        volume that cannot be read has "failed".
+    VolumeStackResult, or SmoothVolumeStack with "smooth"
+        A sequence of one `VolumeAlignment` or `SmoothVolumeAlignment` per volume; that of the
+        reference is the identity. A volume that cannot be read has "failed".
 
     Raises
     ------
@@ -107,9 +147,11 @@ def align_volume_stack(
     >>> align_volume_stack(film, model="translation", spacing=(0.5, 0.1, 0.1))
     3 volumes to volume 0: 3 aligned; x up to 0.40, y up to 0.00, z up to 1.00
     """
-    if model not in VOLUME_MOTION_MODELS:
-        known = ", ".join(VOLUME_MOTION_MODELS)
+    bends = model == "smooth"
+    if not bends and model not in VOLUME_MOTION_MODELS:
+        known = ", ".join((*VOLUME_MOTION_MODELS, "smooth"))
         raise InputError(f"model must be one of {known}, not {model!r:.80}")
+    check_stiffness(stiffness, bending=bends)
     steps = volume_film_steps(
         volumes,
         SearchOptions(model, "pyramid", precision, max_iterations, tolerance),
@@ -118,7 +160,11 @@ def align_volume_stack(
         moving_spacing=moving_spacing,
         masks=(reference_mask, moving_mask),
         initial=initial,
-        run=StackRun(workers=checked_workers(workers), cancel=cancel),
+        run=StackRun(
+            workers=checked_workers(workers),
+            cancel=cancel,
+            bending=Bending(stiffness) if bends else None,
+        ),
     )
 
     def told(step: Progress) -> None:
@@ -148,9 +194,11 @@ def volume_film_steps(
     -------
     generator
         Yields a `Progress` many times a second, a `FrameProgress` after every volume, and returns
-        the `VolumeStackResult`. If it is closed, the alignment ends at its next step.
+        the `VolumeStackResult` or, if they bend, the `SmoothVolumeStack`. If it is closed, the
+        alignment ends at its next step.
     """
-    volume_models(search.model)
+    if run.bending is None:
+        volume_models(search.model)
     images = ReadVolumes(volumes)
     itself = isinstance(reference, (str, int, np.integer))
     own = checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
@@ -162,6 +210,7 @@ def volume_film_steps(
         run.cancel,
         "volumes",
         run.brief,
+        run.bending,
         (own, other),
     )
     if itself:
@@ -176,5 +225,8 @@ def volume_film_steps(
 def _whole(steps: FrameSteps, reference: str | int) -> FilmSteps:
     """Return the results of all volumes together, with what they were aligned to."""
     found = yield from steps
+    bent = tuple(one for one in found if isinstance(one, SmoothVolumeAlignment))
+    if bent:
+        return SmoothVolumeStack(bent, reference, called="volumes")
     results = tuple(one for one in found if isinstance(one, VolumeAlignment))
     return VolumeStackResult(results, reference, called="volumes")

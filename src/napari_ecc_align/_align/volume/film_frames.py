@@ -17,11 +17,21 @@ from ..._common.steps import retold
 from ..._images.pixels import refuse_paths
 from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
+from ..._transform.volume_field import VolumeField
 from ..._verdict.verdict import TOO_STIFF
+from ..cancelling import CANCELLED
 from ..frame_options import AnyFollower, FrameOptions, Turn
 from ..mean_frame import mean_image
 from ..progress import Progress
 from ..read_frames import ReadFrames
+from .bent.result import SmoothVolumeAlignment
+from .bent.smooth import (
+    SmoothJob,
+    bent_or_cancelled,
+    nothing_of_volumes,
+    smooth_volume_steps,
+    volume_known_to_lie_still,
+)
 from .inspection import covered_volume
 from .levels import VolumeLevel, volume_pyramid
 from .motion import Shape
@@ -32,7 +42,11 @@ from .sources import loaded_volume
 from .steps import in_a_thread, volume_models
 from .warp import warp_volume
 
+VolumeResult = VolumeAlignment | SmoothVolumeAlignment
+"""What comes of a volume: a matrix or, of a film that bends, a field."""
+
 _TURNED = np.eye(4)[[2, 1, 0, 3]]
+_ITSELF = "The volume that the others are aligned to."
 
 
 class ReadVolumes(ReadFrames):
@@ -68,7 +82,7 @@ class PreparedVolume:
 
 @dataclass(frozen=True)
 class VolumeOptions(FrameOptions):
-    """What every alignment of the volumes of a film has in common.
+    """What every alignment of the volumes of a film has in common; they may bend.
 
     Attributes
     ----------
@@ -97,10 +111,11 @@ class VolumeOptions(FrameOptions):
         start: Any,
         turn: Turn,
         follower: AnyFollower | None = None,
-    ) -> Generator[Progress, None, VolumeAlignment]:
+    ) -> Generator[Progress, None, VolumeResult]:
         """Align a volume in a thread of its own, until that is cancelled."""
         enough = Event()
-        matrix = None if start is None else checked_volume_matrix(np.asarray(start))
+        given = start.matrix if isinstance(start, VolumeField) else start
+        matrix = None if given is None else checked_volume_matrix(np.asarray(given))
 
         def told(step: Progress) -> Progress:
             # Whoever asked to be asked is asked in his own thread.
@@ -110,7 +125,7 @@ class VolumeOptions(FrameOptions):
 
         def one(
             progress: Callable[[Progress], object], cancel: Callable[[], bool]
-        ) -> VolumeAlignment:
+        ) -> VolumeResult:
             both = partial(_either, enough, cancel)
             mask = self.moving_masks[turn.index]
             return self._alone(reference, loaded_volume(moving, mask, "moving"), matrix,
@@ -119,7 +134,7 @@ class VolumeOptions(FrameOptions):
         result = yield from retold(in_a_thread(one), told)
         return counted_volume(result) if self.brief else result
 
-    def mean(self, images: ReadFrames, results: Sequence[VolumeAlignment]) -> NDArray[Any]:
+    def mean(self, images: ReadFrames, results: Sequence[VolumeResult]) -> NDArray[Any]:
         """Return the mean of volumes on the first of them; NaN where there are none."""
         planes, rows, columns = results[0].shape
         shape = planes, rows, columns
@@ -136,21 +151,29 @@ class VolumeOptions(FrameOptions):
 
         return mean_image(results, shape, on_the_first).astype(np.float32)
 
-    def failed(self, shape: tuple[int, ...], reason: str) -> VolumeAlignment:
+    def failed(self, shape: tuple[int, ...], reason: str) -> VolumeResult:
         """Return the result of a volume that nothing came of."""
         return replace(self.cancelled(shape), verdict="failed", reason=reason)
 
-    def cancelled(self, shape: tuple[int, ...]) -> VolumeAlignment:
+    def cancelled(self, shape: tuple[int, ...]) -> VolumeResult:
         """Return the result of a volume that was not looked at."""
         size = (shape[0], shape[1], shape[2])
-        return cancelled_volume(volume_models(self.search.model)[0], size, self.spacings[0])
+        if self.bending is not None:
+            return nothing_of_volumes(size, self.spacings[0], "cancelled", CANCELLED)
+        return self._unmoved(size)
 
-    def itself(self, shape: tuple[int, ...]) -> VolumeAlignment:
+    def _unmoved(self, shape: Shape) -> VolumeAlignment:
+        return cancelled_volume(volume_models(self.search.model)[0], shape, self.spacings[0])
+
+    def itself(self, shape: tuple[int, ...]) -> VolumeResult:
         """Return the result of the volume that the others are aligned to."""
+        size = (shape[0], shape[1], shape[2])
+        if self.bending is not None:
+            return volume_known_to_lie_still(size, self.spacings[0], _ITSELF)
         return replace(
-            self.cancelled(shape),
+            self._unmoved(size),
             verdict="aligned",
-            reason="The volume that the others are aligned to.",
+            reason=_ITSELF,
             ecc=1.0,
             overlap_fraction=1.0,
             corner_uncertainty=0.0,
@@ -170,18 +193,22 @@ class VolumeOptions(FrameOptions):
         start: Array | None,
         progress: Callable[[Progress], object],
         cancel: Callable[[], bool],
-    ) -> VolumeAlignment:
-        """Align a volume by the first model that suffices."""
+    ) -> VolumeResult:
+        """Align a volume by a field or, where none is asked for, the first model that suffices."""
         asked, (own, other) = asking(cancel), self.spacings
         levels = volume_pyramid(moving, other, self._unit)
         before = np.diag([*(own / other), 1.0])
         initial = None if start is None else _TURNED @ start @ _TURNED
+        if self.bending is not None:
+            job = SmoothJob(self.spacings, initial, self.bending.stiffness, asked)
+            bending = smooth_volume_steps(job, reference.levels, levels)
+            return bent_or_cancelled(bending, job, reference.shape, progress, cancel)
         for model in volume_models(self.search.model):
             search = replace(self.search, model=model)
             refiner = VolumeRefiner(reference.levels, levels, search, asked)
             reached: list[VolumeAlignment] = []
             steps = searched(refiner, before, reached, start=initial)
-            result = driven(steps, reached, self.cancelled(reference.shape), progress, cancel)
+            result = driven(steps, reached, self._unmoved(reference.shape), progress, cancel)
             if TOO_STIFF not in result.reason:
                 break
             initial = _TURNED @ result.transform.matrix @ _TURNED

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.given import GivenPath
-from ..._transform.formats.registry import read_matrices, write_stack
+from ..._transform.files import load_fields, load_transforms
+from ..._transform.formats.field_files import (
+    MANY_FIELDS,
+    holds_a_field,
+    holds_a_volume_field,
+    holds_fields,
+    read_fields,
+)
+from ..._transform.formats.registry import (
+    holds_a_stack,
+    holds_a_volume,
+    read_matrices,
+    write_stack,
+)
 from ..._transform.formats.stored import StoredMatrix
+from ..._transform.volume_field import VolumeField
 from ..._verdict.verdict import Verdict
 from ..frame_results import FrameResults
 from .parts import volume_parts
@@ -83,13 +98,6 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
         if not nearest:
             return [VolumeTransform(np.eye(4), result.transform.model) for result in self]
         return [self[at].transform for at in nearest]
-
-    @property
-    def filled_results(self) -> VolumeStackResult:
-        """The results with `filled_transforms`."""
-        pairs = zip(self, self.filled_transforms, strict=True)
-        filled = [replace(result, transform=transform) for result, transform in pairs]
-        return replace(self, results=tuple(filled))
 
     def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the transforms of all volumes, for `load_volume_transforms`.
@@ -170,17 +178,18 @@ def save_volume_transforms(
     write_stack(path, stored, overwrite=overwrite)
 
 
-def load_volume_transforms(path: GivenPath) -> list[VolumeTransform]:
+def load_volume_transforms(path: GivenPath) -> list[VolumeTransform] | list[VolumeField]:
     """Read the transforms of a film's volumes, or the one of any file of a transform of volumes.
 
     Parameters
     ----------
     path : str or Path
-        A file of a format of `VolumeStackResult.save` or `VolumeTransform.save`.
+        A file of a format of `VolumeStackResult.save`, `SmoothVolumeStack.save` or
+        `VolumeTransform.save`.
 
     Returns
     -------
-    list of VolumeTransform
+    list of VolumeTransform, or of VolumeField
         One per volume; each maps a reference voxel (x, y, z) to the voxel of its volume.
 
     Raises
@@ -196,7 +205,18 @@ def load_volume_transforms(path: GivenPath) -> list[VolumeTransform]:
     >>> [each.model for each in load_volume_transforms("one_volume.json")]
     ['euclidean']
     """
+    if Path(path).suffix.lower() in MANY_FIELDS:
+        return [VolumeField._of_parts(stored) for stored in read_fields(path, 3)]
     return [
         VolumeTransform(matrix, cast("VolumeMotionModel", model))
         for matrix, model in read_matrices(path, volumes=True)
     ]
+
+
+def load_film_of_either(path: Path) -> list[Any] | None:
+    """Read what maps each frame of a film, of images or of volumes; None if a file holds one."""
+    if holds_fields(path):
+        return load_volume_transforms(path) if holds_a_volume_field(path) else load_fields(path)
+    if holds_a_field(path) or not holds_a_stack(path):
+        return None
+    return load_volume_transforms(path) if holds_a_volume(path) else load_transforms(path)

@@ -171,8 +171,8 @@ def _judged_field(
 
     def find(start: Array) -> SmoothVolumeAlignment:
         turned = _TURNED @ start @ _TURNED
-        job = SmoothJob(volumes, spacings, turned, None, asking(cancel))
-        return smooth_volume_result(job, progress, cancel)
+        job = SmoothJob(spacings, turned, None, asking(cancel))
+        return smooth_volume_result(job, volumes, progress, cancel)
 
     own, other = spacings
     sizes = tuple((other[::-1] / own.min()).tolist())

@@ -97,7 +97,7 @@ class VolumeAlignment(WithVerdict):
         return self.start == GIVEN
 
 
-def counted_volume(result: VolumeAlignment) -> VolumeAlignment:
-    """Return a result of which the tiles are just counted."""
+def counted_volume(result: Any) -> Any:
+    """Return a result, of a matrix or a field, of which the tiles are just counted."""
     tiles = None if result.tiles is None else replace(result.tiles, **NO_TILES)
     return replace(result, tiles=tiles)

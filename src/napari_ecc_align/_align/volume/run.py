@@ -13,6 +13,7 @@ import numpy as np
 from ..._common.steps import outcome_of, retold
 from ..._transform.models import Array
 from ..._verdict.verdict import VERDICTS
+from ..cancelling import CANCELLED
 from ..progress import Progress
 from .assess import assessed, is_likely
 from .lazy_pyramid import lazy_volume_pyramid
@@ -36,8 +37,7 @@ Found = TypeVar("Found")
 def cancelled_volume(model: VolumeMotionModel, shape: Shape, spacing: Array) -> VolumeAlignment:
     """Return the result of an alignment that was cancelled before anything was found."""
     nothing = VolumeTransform(np.eye(4), model)
-    said = "The alignment was cancelled."
-    return VolumeAlignment(nothing, "cancelled", said, shape, tuple(spacing))
+    return VolumeAlignment(nothing, "cancelled", CANCELLED, shape, tuple(spacing))
 
 
 def driven(

@@ -118,10 +118,7 @@ def volume_models(model: str) -> tuple[VolumeMotionModel, ...]:
     chosen = tuple(known for known in VOLUME_MOTION_MODELS if known == model)
     if not chosen and model != "auto":
         known = ", ".join(VOLUME_MOTION_MODELS)
-        bends = "; one pair of volumes at a time bends" if model == "smooth" else ""
-        raise InputError(
-            f"volumes have the motion models {known} and automatic, not {model}{bends}"
-        )
+        raise InputError(f"volumes have the motion models {known} and automatic, not {model}")
     return chosen or _AUTOMATIC
 
 

@@ -126,7 +126,7 @@ class NextSteps(Container):  # type: ignore[type-arg]
 def _freer_than_affine(task: Task) -> Literal["smooth"] | None:
     """Return what bends two volumes, if they fit into memory and do not bend yet."""
     large = any(is_large(each.data) for each in (task.reference, task.moving))
-    return None if large or task.bends or task.is_volume_film else "smooth"
+    return None if large or task.bends else "smooth"
 
 
 def mark_points(

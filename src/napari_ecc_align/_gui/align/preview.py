@@ -15,6 +15,7 @@ from ..._align.progress import FrameProgress, Progress
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._transform.transform import Transform
+from ..._transform.volume_field import VolumeField
 from ..layers.apply_transform import Application, moved_affine
 from ..layers.snapshots import LayerSnapshot, shown_index
 from ..runs.task import Task
@@ -105,9 +106,11 @@ class FramePreview:
             return
         # Of a volume it is that of its result.
         found = step.transform or getattr(step.result, "transform", None)
+        # A layer cannot be bent: of a field it shows the motion after it.
+        if isinstance(found, VolumeField):
+            found = VolumeTransform(found.matrix)
         assert isinstance(found, Transform | VolumeTransform)
         frame = round(step.fraction * len(self._frames)) - 1
-        # A layer cannot be bent: of a field it shows the motion after it.
         self._found[frame] = found
         if frame == self._looked_at():
             self._look()

@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from ..._align.volume.film_result import load_volume_transforms
+from ..._align.volume.film_result import load_film_of_either
 from ..._align.volume.transform import load_of_either
 from ..._common.errors import InputError
-from ..._transform.files import load_fields, load_transforms
-from ..._transform.formats.field_files import holds_a_field, holds_fields
-from ..._transform.formats.registry import holds_a_stack, holds_a_volume
+from ..._transform.formats.field_files import holds_a_field
 from ..._transform.volume_field import load_field_of_either, unpacked_field
 from ..layers.attributes import METADATA_KEY, is_result
 from ..layers.frame_transforms import FrameTransforms
@@ -119,14 +117,11 @@ def transform_in(path: Path) -> KnownTransform:
         If the file holds neither.
     """
     label = f"{path.name} (file)"
-    if holds_fields(path):
-        return KnownTransform(label, FrameTransforms(tuple(load_fields(path))))
+    many = load_film_of_either(path)
+    if many is not None:
+        return KnownTransform(label, FrameTransforms(tuple(many)))
     if holds_a_field(path):
         return KnownTransform(label, load_field_of_either(path))
-    if holds_a_stack(path) and holds_a_volume(path):
-        return KnownTransform(label, FrameTransforms(tuple(load_volume_transforms(path))))
-    if holds_a_stack(path):
-        return KnownTransform(label, FrameTransforms(tuple(load_transforms(path))))
     return KnownTransform(label, load_of_either(path))
 
 

@@ -19,6 +19,7 @@ from ..._transform.field import Field
 from ..._transform.files import save_fields, save_transforms
 from ..._transform.formats.field_files import packed
 from ..._transform.transform import Transform
+from ..._transform.volume_field import VolumeField
 from .attributes import axes_of, plane_count
 from .shapes import Change
 from .world import AnyTransform
@@ -30,7 +31,7 @@ class FrameTransforms:
 
     Attributes
     ----------
-    transforms : tuple of Transform, Field or VolumeTransform
+    transforms : tuple of Transform, Field, VolumeTransform or VolumeField
         Reference pixels to those of each frame.
     axis : int, optional
         Which axis of a layer the frames follow each other along, counted from the last; the last
@@ -59,7 +60,7 @@ class FrameTransforms:
         InputError
             If the file cannot be written.
         """
-        bent = [each for each in self.transforms if isinstance(each, Field)]
+        bent = [each for each in self.transforms if isinstance(each, Field | VolumeField)]
         plain = [each for each in self.transforms if isinstance(each, Transform)]
         volumes = [each for each in self.transforms if isinstance(each, VolumeTransform)]
         if bent:

@@ -86,7 +86,7 @@ def resample_steps(
 def resample_volumes_steps(
     levels: Sequence[Any],
     leading: tuple[int, ...],
-    transform_of: Callable[[tuple[int, ...]], VolumeTransform],
+    transform_of: Callable[[tuple[int, ...]], VolumeTransform | VolumeField],
     shape: tuple[int, ...],
     resampling: Resampling,
     *,
@@ -105,7 +105,11 @@ def resample_volumes_steps(
         if not volumes and isinstance(resampling.fill, str):
             # That of one is for all: to tell it takes a volume of the smallest size.
             resampling = replace(resampling, fill=background_of(sources[-1], resampling.fill))
-        made = large_volume(sources, transform_of(index), shape, resampling)
+        transform = transform_of(index)
+        if isinstance(transform, VolumeField):
+            volumes.append([_bent_later(sources[0], transform, shape, resampling)])
+            continue
+        made = large_volume(sources, transform, shape, resampling)
         volumes.append(made if multiscale else made[:1])
     whole = [
         _stacked([volume[level] for volume in volumes], leading)
@@ -155,12 +159,33 @@ def resampled_volumes(
 
 def in_memory(volume: Any, name: str) -> NDArray[Any]:
     """Return a volume as an array; raise `InputError` if it is lazy and too large to be read."""
+    _refuse_large(volume, name)
+    return np.asarray(volume)
+
+
+def _refuse_large(volume: Any, name: str) -> None:
     if is_large(volume):
         raise InputError(
             f"{name} has {prod(volume.shape):,} voxels and is not in memory: crop it, or open a "
             "smaller size"
         )
-    return np.asarray(volume)
+
+
+def _bent_later(
+    volume: Any, field: VolumeField, shape: tuple[int, ...], resampling: Resampling
+) -> Any:
+    """Return a lazy volume as a field lays it, read whole when it is looked at."""
+    import dask
+    import dask.array as da
+
+    _refuse_large(volume, "The volume")
+    checked_interpolation(resampling)
+
+    def bent() -> NDArray[Any]:
+        return resampled_volume(np.asarray(volume), field, shape, resampling)
+
+    dtype = np.dtype(volume.dtype).newbyteorder("=")
+    return da.from_delayed(dask.delayed(bent, pure=False)(), shape, dtype)
 
 
 def large_volume(

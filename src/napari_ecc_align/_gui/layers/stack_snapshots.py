@@ -98,7 +98,7 @@ class StackSnapshot(Sequence[Any]):
 
         Parameters
         ----------
-        transforms : sequence of Transform, Field or VolumeTransform
+        transforms : sequence of Transform, Field, VolumeTransform or VolumeField
             One per frame: reference pixels to those of the frame.
         shape : tuple of int
             (height, width) of the reference; of volumes (depth, height, width).

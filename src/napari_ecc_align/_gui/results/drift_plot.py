@@ -85,8 +85,8 @@ def show_drift(viewer: Viewer, run: FinishedRun) -> None:
 def drift_canvas(run: FinishedRun, *, dark: bool) -> QWidget:
     """Return a Qt widget with the shift and the rotation of every frame, of volumes along z, too.
 
-    Behind each line is how far it is known, by two sigma. Frames that are not called aligned are
-    marked.
+    Of frames that bend how far they do takes the place of the rotation. Behind each line is how
+    far it is known, by two sigma. Frames that are not called aligned are marked.
 
     Parameters
     ----------
@@ -127,8 +127,11 @@ def drift_canvas(run: FinishedRun, *, dark: bool) -> QWidget:
             shift.axvspan(frame - 0.5, frame + 0.5, color="gray", alpha=0.25, linewidth=0)
         shift.set_ylabel(f"shift, {unit}")
         shift.legend(loc="best", fontsize="small")
-        turn.plot(frames, drift["rotation"], "-", color="gray")
-        turn.set_ylabel("turn, °")
+        turned, name = ("rotation", "turn, °")
+        if "bends_up_to" in drift:
+            turned, name = "bends_up_to", f"bends, {'voxels' if 'z' in drift else 'px'}"
+        turn.plot(frames, drift[turned], "-", color="gray")
+        turn.set_ylabel(name)
         turn.set_xlabel(run.task.frames.called[:-1])
         turn.xaxis.get_major_locator().set_params(integer=True)
     return canvas

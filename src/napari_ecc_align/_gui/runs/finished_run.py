@@ -39,6 +39,7 @@ from .task import Task
 
 if TYPE_CHECKING:
     from ..._align.smooth_stack import SmoothStack
+    from ..._align.volume.bent.stack import SmoothVolumeStack
 
 SCENE = {".zarr": "OME-Zarr scene"}
 _NAMED = 5
@@ -61,9 +62,9 @@ class FinishedRun:
     ----------
     task : Task
         What was asked.
-    results : StackResult, SmoothStack or VolumeStackResult
+    results : StackResult, VolumeStackResult, or SmoothStack and SmoothVolumeStack
         One per frame that was aligned: of all, or the one that goes for all.
-    transforms : list of Transform or VolumeTransform
+    transforms : list of Transform, VolumeTransform, Field or VolumeField
         One per frame. Where a frame could not be aligned, that of the nearest frame that was, or
         the identity where there is none.
     data : array_like, list of array_like, or None
@@ -80,7 +81,7 @@ class FinishedRun:
     """
 
     task: Task
-    results: StackResult | SmoothStack | VolumeStackResult
+    results: StackResult | SmoothStack | VolumeStackResult | SmoothVolumeStack
     transforms: list[Any]
     data: Any = None
     inspection: Inspection | None = None
@@ -214,7 +215,7 @@ class FinishedRun:
         """Return the drift as CSV: shift and turn of every frame, in px and in units, and verdict.
 
         Shifts in units are along the axes of the world; without units there are none. Of volumes
-        along z, too, with one sigma of each.
+        along z, too, with one sigma of each unless they bend.
         """
         drift, grid = self.drift(), self.task.moving.grid
         volumes = self.task.is_volume_film
@@ -230,7 +231,7 @@ class FinishedRun:
             there = (grid.matrix[:-1, :-1] @ shift[::-1])[::-1]
             names = zip(axes, grid.units[::-1], there, strict=True)
             columns |= {f"d{axis}_{unit}": along for axis, unit, along in names}
-        if volumes:
+        if volumes and not self.task.bends:
             unit = self.task.reference.grid.units[-1].replace("pixel", "px")
             columns |= {f"sigma_{axis}_{unit}": drift[f"{axis}_uncertainty"] for axis in axes}
         columns["verdict"] = drift["verdict"]
@@ -277,10 +278,11 @@ class FinishedRun:
         )
         lay, drift = self.task.lay, self.drift()
         unit = (unit_of(self.task.reference.grid) if volumes else None) or "px"
+        own = "voxels" if volumes and self.task.bends else unit
         # Of frames that lay elsewhere than pixel on pixel, and of volumes, it was not asked.
         rows = [
             Row("ECC, median", "" if volumes or lay is not None else before, after),
-            Row(f"uncertainty, {unit}", "", unsure),
+            Row(f"uncertainty, {own}", "", unsure),
             Row("time, s", "", f"{sum(result.seconds for result in self.results):.2g}"),
         ]
         if good:
@@ -289,7 +291,9 @@ class FinishedRun:
             label = f"largest shift ({', '.join(axes)}), {unit}"
             rows.insert(1, Row(label, "", " / ".join(span)))
         if good and "bends_up_to" in drift:
-            rows.insert(2, Row("bends up to, px", "", f"{np.nanmax(drift['bends_up_to']):.2g}"))
+            rows.insert(
+                2, Row(f"bends up to, {own}", "", f"{np.nanmax(drift['bends_up_to']):.2g}")
+            )
         return rows
 
     def record(self) -> dict[str, Any]:

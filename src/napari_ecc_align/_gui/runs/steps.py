@@ -122,15 +122,16 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
         replace(search, model="smooth") if task.bends else search,
         reference=reference,
         initial=task.initial,
-        run=StackRun(
-            task.frames.called,
-            cancel=task.enough.is_set,
-            bending=Bending() if task.bends else None,
-        ),
+        run=_stack_run(task, task.frames.called),
         **masks,
     )
     results = yield from _seldom(steps)
     return FinishedRun(task, results, results.filled_transforms)
+
+
+def _stack_run(task: Task, called: str) -> StackRun:
+    bending = Bending() if task.bends else None
+    return StackRun(called, cancel=task.enough.is_set, bending=bending)
 
 
 def _align_volume_film(
@@ -150,7 +151,7 @@ def _align_volume_film(
         moving_spacing=moving_spacing,
         masks=(masks.get("reference_mask"), masks.get("moving_mask")),
         initial=cast("VolumeTransform | None", task.initial),
-        run=StackRun(cancel=task.enough.is_set),
+        run=_stack_run(task, "volumes"),
     )
     results = yield from _seldom(steps)
     return FinishedRun(task, results, results.filled_transforms)

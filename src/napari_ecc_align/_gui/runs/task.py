@@ -144,11 +144,6 @@ class Task:
         """Raise `InputError` for what a smooth field cannot be looked for in."""
         if not self.bends:
             return
-        if self.is_volume_film:
-            raise InputError(
-                "The model 'smooth' is not for films of volumes: choose another one, or align "
-                "two volumes"
-            )
         if not self.frame_by_frame and self.parameters.output != "resample":
             raise InputError(
                 "A field bends the layer, which cannot be moved as it is: choose the output "

@@ -162,8 +162,8 @@ def write_fields(path: GivenPath, stored: Sequence[dict[str, Array]], *, overwri
     write_atomically(path, buffer.getvalue(), overwrite=overwrite)
 
 
-def read_fields(path: GivenPath) -> list[dict[str, Array]]:
-    """Return the arrays of each of many fields, or of one."""
+def read_fields(path: GivenPath, axes: int) -> list[dict[str, Array]]:
+    """Return the arrays of each of many fields of so many axes, or of one."""
     if Path(path).suffix.lower() != ".npz":
         raise InputError(f"{path}: the file of many fields must end in .npz")
     with _usable(path) as content:
@@ -173,7 +173,7 @@ def read_fields(path: GivenPath) -> list[dict[str, Array]]:
             found.setdefault(int(number or 0), {})[part] = array
         if sorted(found) != list(range(len(found))) or not found:
             raise ValueError("it holds no fields")
-        return [_checked(found[number]) for number in range(len(found))]
+        return [_checked(found[number], axes) for number in range(len(found))]
 
 
 def holds_fields(path: Path) -> bool:
@@ -228,7 +228,9 @@ def holds_a_volume_field(path: Path) -> bool:
             lines = content[:_HEAD].decode("ascii", "replace").splitlines()
             return any("".join(line.split()) == f"NDims={len(_LATTICES)}" for line in lines)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return f"{_LATTICES[0]}.npy" in archive.namelist()
+            names = archive.namelist()
+        # Of one, or of the first of many.
+        return any(f"{first}{_LATTICES[0]}.npy" in names for first in ("", "0/"))
 
 
 def holds_a_field(path: Path) -> bool:
@@ -246,7 +248,10 @@ def _is_json(path: GivenPath) -> bool:
 def _own(content: bytes, axes: int | None = 2) -> dict[str, Array]:
     stored = _arrays(content)
     if any("/" in name for name in stored):
-        raise ValueError("it holds one for each frame of a film: load_fields reads it")
+        raise ValueError(
+            "it holds one for each frame of a film: load_fields reads it, of volumes "
+            "load_volume_transforms"
+        )
     return _checked(stored, axes or (3 if _LATTICES[0] in stored else 2))
 
 

@@ -17,6 +17,7 @@ from ...._transform.volume_field import VolumeField
 from ...._verdict.chance import ALPHA
 from ...._verdict.limits import CLEAR, LEAST_AGREEING, WRONG
 from ...._verdict.verdict import VERDICTS, Verdict
+from ...cancelling import CANCELLED
 from ...progress import Progress
 from ..assess import p_value
 from ..judged import judging_levels
@@ -57,7 +58,6 @@ class SmoothJob:
 
     Attributes
     ----------
-    volumes : tuple of Volume
     spacings : tuple of (3,) array
     start : (4, 4) array or None
         By (z, y, x).
@@ -69,7 +69,6 @@ class SmoothJob:
         Whether no turn is too far.
     """
 
-    volumes: tuple[Volume, Volume]
     spacings: tuple[Array, Array]
     start: Array | None
     stiffness: float | None
@@ -79,34 +78,71 @@ class SmoothJob:
 
 def smooth_volume_result(
     job: SmoothJob,
+    volumes: tuple[Volume, Volume],
     progress: Callable[[Progress], object] | None,
     cancel: Callable[[], bool] | None,
 ) -> SmoothVolumeAlignment:
-    """Align by a field, telling and asking the caller after each step."""
+    """Align two volumes by a field, telling and asking the caller after each step."""
+
+    def steps() -> Generator[Progress, None, SmoothVolumeAlignment]:
+        own, other = yield from pyramids_of(volumes, job.spacings)
+        return (yield from smooth_volume_steps(job, own, other))
+
+    return bent_or_cancelled(steps(), job, volumes[0].shape, progress, cancel)
+
+
+def bent_or_cancelled(
+    steps: Generator[Progress, None, SmoothVolumeAlignment],
+    job: SmoothJob,
+    shape: Shape,
+    progress: Callable[[Progress], object] | None,
+    cancel: Callable[[], bool] | None,
+) -> SmoothVolumeAlignment:
+    """Return what steps come to, telling and asking the caller after each, or `cancelled`."""
 
     def ended() -> SmoothVolumeAlignment:
-        shape, spacing = job.volumes[0].shape, job.spacings[0]
-        return _nothing(shape, spacing, "cancelled", "The alignment was cancelled.")
+        return nothing_of_volumes(shape, job.spacings[0], "cancelled", CANCELLED)
 
-    result, seconds = timed(_steps(job), ended, progress, cancel)
+    result, seconds = timed(steps, ended, progress, cancel)
     return replace(result, seconds=seconds)
 
 
-def _nothing(shape: Shape, spacing: Array, verdict: Verdict, reason: str) -> SmoothVolumeAlignment:
-    still = _still(np.eye(4), shape)
+def nothing_of_volumes(
+    shape: Shape, spacing: Array, verdict: Verdict, reason: str
+) -> SmoothVolumeAlignment:
+    """Return the result, on a reference of a shape and a spacing, that nothing came of."""
+    still = still_volume(np.eye(4), shape)
     return SmoothVolumeAlignment(still, verdict, reason, shape, tuple(spacing.tolist()))
 
 
-def _still(matrix: Array, shape: Shape) -> VolumeField:
+def volume_known_to_lie_still(shape: Shape, spacing: Array, reason: str) -> SmoothVolumeAlignment:
+    """Return the result of a reference of a shape and a spacing beside itself."""
+    result = nothing_of_volumes(shape, spacing, "aligned", reason)
+    return replace(
+        result,
+        transform=replace(result.transform, sigma=np.zeros((2, 2, 2, 3))),
+        known_share=1.0,
+        uncertainty=0.0,
+        ecc=1.0,
+        overlap_fraction=1.0,
+        start="identity",
+    )
+
+
+def still_volume(matrix: Array, shape: Shape) -> VolumeField:
     """Return the field that bends nowhere, of a matrix by (z, y, x)."""
     planes, rows, columns = (Lattice.over(length, max(2.0, length - 1.0)) for length in shape)
     nowhere = np.zeros((planes.count, rows.count, columns.count, 3))
     return VolumeField(_TURNED @ matrix @ _TURNED, planes, rows, columns, nowhere)
 
 
-def _steps(job: SmoothJob) -> Generator[Progress, None, SmoothVolumeAlignment]:
-    """Bend after each affine motion that is met, until one is right; return the most trusted."""
-    own, other = yield from pyramids_of(job.volumes, job.spacings)
+def smooth_volume_steps(
+    job: SmoothJob, own: list[VolumeLevel], other: list[VolumeLevel]
+) -> Generator[Progress, None, SmoothVolumeAlignment]:
+    """Bend after each affine motion that is met, until one is right; return the most trusted.
+
+    On the levels of the reference and of the moving volume.
+    """
     rough = level_below(own, other, _ROUGH_VOXELS)
     options = SearchOptions("affine", "pyramid")
     refiner = VolumeRefiner(
@@ -114,7 +150,7 @@ def _steps(job: SmoothJob) -> Generator[Progress, None, SmoothVolumeAlignment]:
     )
     flawed = flaw_of(refiner)
     if flawed is not None:
-        return _nothing(own[0].shape, own[0].spacing, "failed", flawed.reason)
+        return nothing_of_volumes(own[0].shape, own[0].spacing, "failed", flawed.reason)
     before = job.start
     if before is None:
         before = np.diag([*(job.spacings[0] / job.spacings[1]), 1.0])
@@ -210,7 +246,7 @@ def _unbent(
     spacings = pair.job.spacings
     steps_ = judging_levels(pair.own, pair.other, spacings, near.matrix, "affine", pair.job.asked)
     judged = yield from steps_
-    field = _still(near.matrix, pair.own[0].shape)
+    field = still_volume(near.matrix, pair.own[0].shape)
     unit = pair.own[0].frame.unit
     typical = judged.corner_uncertainty / unit / np.sqrt(3)
     if judged.found:
