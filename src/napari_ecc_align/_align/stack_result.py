@@ -14,7 +14,9 @@ from .._common.tables import RESULT_KEYS
 from .._transform.files import save_transforms
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
+from .._verdict.verdict import FOUND
 from .frame_results import FrameResults
+from .packed_results import with_others
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,8 +25,9 @@ class StackResult(FrameResults[AlignmentResult]):
 
     Attributes
     ----------
-    results : tuple of AlignmentResult
-        One per frame.
+    results : tuple of AlignmentResult, or sequence
+        One per frame. Of more than 10,000 no tuple, but a sequence that makes each when it is
+        asked for.
     reference : str or int
         What the frames were aligned to: "first", "previous", "mean" or the index of a frame;
         "image" for one that is none of the stack, "images" for one for each frame.
@@ -81,17 +84,21 @@ class StackResult(FrameResults[AlignmentResult]):
         >>> stack.verdicts, stack.gaps, len(stack.filled_transforms)
         (['aligned', 'failed'], [1], 2)
         """
-        nearest = self._nearest()
-        if not nearest:
-            return [Transform.identity(result.model) for result in self]
-        return [self[at].transform for at in nearest]
+        return [result.transform for result in self.filled_results]
 
     @property
     def filled_results(self) -> StackResult:
         """The results with `filled_transforms`; what `save_transforms` writes of a stack."""
-        pairs = zip(self, self.filled_transforms, strict=True)
-        filled = [replace(result, transform=transform) for result, transform in pairs]
-        return replace(self, results=tuple(filled))
+        return replace(self, results=with_others(self.results, self._filled()))
+
+    def _filled(self) -> Iterator[tuple[int, AlignmentResult]]:
+        """Yield each gap with the transform of its neighbour, and where it is."""
+        nearest = self._nearest()
+        for here, verdict in enumerate(self.verdicts):
+            if verdict not in FOUND:
+                gap = self[here]
+                near = self[nearest[here]].transform if nearest else Transform.identity(gap.model)
+                yield here, replace(gap, transform=near)
 
     def to_dict(self) -> dict[str, NDArray[Any]]:
         """Return a table of all frames as columns, as ``pandas.DataFrame`` takes them.
@@ -127,8 +134,13 @@ class StackResult(FrameResults[AlignmentResult]):
         line = self._line()
         if len(self.gaps) == len(self):
             return line
-        columns = self._table
-        x, y = (f"{axis} up to {np.nanmax(np.abs(columns[axis])):.2f}" for axis in "xy")
+        # Nothing is told of a gap, unless its transform was given.
+        told = (result for result in self if result.found or result.judged)
+        shifts = np.array([result.parts()[:2] for result in told])
+        x, y = (
+            f"{axis} up to {most:.2f}"
+            for axis, most in zip("xy", np.nanmax(np.abs(shifts), axis=0), strict=True)
+        )
         return f"{line}; {x}, {y} px"
 
     def _rows(self) -> Iterator[dict[str, Any]]:
