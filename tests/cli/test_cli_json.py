@@ -9,6 +9,7 @@ from processes import run_main
 
 from docs_pages import DOCS
 from napari_ecc_align._batch.report.report import COLUMNS
+from napari_ecc_align._cli.show import json_pieces, to_json
 from napari_ecc_align._common.tables import COUNT_KEYS, FIELD_KEYS, INSPECTION_KEYS, RESULT_KEYS
 from napari_ecc_align._images.files.images import read_image
 from napari_ecc_align._transform.transform import Transform
@@ -152,3 +153,9 @@ def test_batch(inputs, tmp_path):
     for record in records:
         check("record", json.loads(record.read_text()))
     assert records
+
+
+@pytest.mark.parametrize("rows", [[], [{"x": float("nan"), "of": [1, {"a": []}]}, {"y": "a\n b"}]])
+def test_a_document_piece_by_piece_is_that_of_all(rows):
+    document = {"reference": "first", "sharpness": None, "frames": rows, "files": {"a": ["b"]}}
+    assert "".join(json_pieces({**document, "frames": iter(rows)})) == to_json(document)

@@ -209,9 +209,11 @@ def _counted(source: Source) -> Source:
     if not isinstance(source, LoadedImage):
         return source
     if "counted" not in source.kept:
-        source.kept["counted"] = _without_surround(source)
-    counted: LoadedImage = source.kept["counted"]
-    return counted
+        counted = _without_surround(source)
+        # One that held itself would lie in memory, pyramid and all, until Python looks for such.
+        source.kept["counted"] = None if counted is source else counted
+    kept: LoadedImage | None = source.kept["counted"]
+    return source if kept is None else kept
 
 
 def _without_surround(source: LoadedImage) -> LoadedImage:

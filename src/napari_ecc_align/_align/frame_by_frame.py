@@ -19,7 +19,7 @@ from .frame_options import AnyFollower, FrameOptions, Turn, is_start, tried
 from .progress import AnyResult, FrameProgress, Progress
 from .read_frames import ReadFrames, Unreadable
 
-FrameSteps = Generator[Progress, None, list[AnyResult]]
+FrameSteps = Generator[Progress, None, Sequence[AnyResult]]
 Results = Mapping[int, AnyResult]
 
 # Of the first frame of every so many blocks everything is asked anew.
@@ -57,6 +57,19 @@ class Series:
         """Return where the block of a frame ends."""
         size = self.options.block
         return min(index - index % size + size, len(self.images))
+
+    def starts_from(self, block: int, done: Results) -> Results:
+        """Return of results those of blocks before one that its frames may start from."""
+        size = self.options.block
+        before = range(block - size, -1, -size)
+        last = next((at for at in before if at in done and is_start(done[at])), None)
+        return {} if last is None else {last: done[last]}
+
+    def needed(self, known: Sequence[AnyResult]) -> dict[int, AnyResult]:
+        """Return of the first results those that the next frames need: few of very many."""
+        size = self.options.block
+        last = len(known) - len(known) % size
+        return {at: known[at] for at in (*range(0, last, size), *range(last, len(known)))}
 
     def start_of(self, index: int, done: Results) -> Any:
         """Return where a frame starts, given the results of its block and of blocks' first ones.
@@ -156,12 +169,13 @@ def one_by_one(series: Series, known: Sequence[AnyResult] = ()) -> FrameSteps:
 
     The first frame of a block follows the leader of the block before, the others the one before.
     """
-    done = dict(enumerate(known))
+    results, near = series.options.kept(known), series.needed(known)
     follower = series.follower()
     # What a block's frames have told the next ones is not known.
     size, called = series.options.block, series.options.called
-    first = len(done) - len(done) % size if follower else len(done)
-    next_one = f"{called[:-1]} {len(done) + 1} of {len(series.images)}: following those before it"
+    done = len(known)
+    first = done - done % size if follower else done
+    next_one = f"{called[:-1]} {done + 1} of {len(series.images)}: following those before it"
 
     def again(step: Progress) -> Progress:
         return replace(step, stage=next_one)
@@ -169,17 +183,20 @@ def one_by_one(series: Series, known: Sequence[AnyResult] = ()) -> FrameSteps:
     basis = None
     for index in (*series.known_leaders(first), *range(first, len(series.images))):
         block = index - index % size
+        if index == block >= done:
+            near = dict(series.starts_from(block, near))
         leads = index == series.leader(block)
         if leads:
             follower = series.block_follower(block, basis)
-        steps = series.frame_steps(index, done, None, follower)
-        result = yield from retold(steps, again if index in done else lambda step: step)
+        steps = series.frame_steps(index, near, None, follower)
+        result = yield from retold(steps, again if index < done else lambda step: step)
         if leads and isinstance(follower, Follower):
             basis = follower.basis
-        if index not in done:
-            done[index] = result
+        if index >= done:
+            near[index] = result
+            results.append(result)
             yield told_frame(index, len(series.images), result, called)
-    return [*done.values()]
+    return results
 
 
 def chained_frames(
@@ -187,8 +204,9 @@ def chained_frames(
 ) -> FrameSteps:
     """Align each frame to the one before it, and correct the composed transform for drift."""
     first = options.prepared(images[0], 0)
-    results = list(known) or [options.itself(first.shape)]
+    results = options.kept(known)
     if not known:
+        results.append(options.itself(first.shape))
         yield told_frame(0, len(images), results[0], options.called)
     earlier, previous = _last_readable(images, options, results, first)
     for index in range(len(results), len(images)):
@@ -206,8 +224,9 @@ def chained_frames(
             weakest = min(step, earlier, key=lambda result: VERDICTS.index(result.verdict))
             turn = Turn(index, len(images), 0.5, 0.5)
             direct = yield from tried(options, first, image, composed, turn)
-            results.append(direct if direct.aligned else _chained(step, composed, weakest))
-            earlier, previous = results[-1], options.prepared(image, index)
+            earlier = direct if direct.aligned else _chained(step, composed, weakest)
+            results.append(earlier)
+            previous = options.prepared(image, index)
         yield told_frame(index, len(images), results[-1], options.called)
     return results
 
@@ -220,7 +239,7 @@ def _chained(step: Any, composed: Any, weakest: AnyResult) -> AnyResult:
 
 
 def _last_readable(
-    images: ReadFrames, options: FrameOptions, results: list[AnyResult], first: Any
+    images: ReadFrames, options: FrameOptions, results: Sequence[AnyResult], first: Any
 ) -> tuple[AnyResult, Any]:
     """Return the result of the last frame of those known that can be read, and the frame."""
     for index in range(len(results) - 1, 0, -1):

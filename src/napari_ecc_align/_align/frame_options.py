@@ -24,6 +24,7 @@ from .counted_tiles import counted
 from .follower import Follower
 from .mean_frame import mean_frame
 from .options import Job, checked_initial
+from .packed_results import PackedResults
 from .pair import job_steps
 from .progress import FrameResult, Progress
 from .read_frames import ReadFrames, Unreadable
@@ -106,6 +107,10 @@ class FrameOptions(ABC):
             moving_masks=self.moving_masks.chosen(numbers),
         )
 
+    def kept(self, known: Sequence[Any]) -> list[Any] | PackedResults:
+        """Return the results that are known as a sequence to which those that come are added."""
+        return list(known)
+
     @abstractmethod
     def follower(self) -> AnyFollower | None:
         """Return what follows frames that are aligned to one image."""
@@ -167,6 +172,10 @@ class StackOptions(FrameOptions):
         if self.bending is not None:
             return FieldFollower()
         return None if self.search.model == "auto" else Follower()
+
+    def kept(self, known: Sequence[Any]) -> list[Any] | PackedResults:
+        """Return the results that are known to be added to; of very many, in little memory."""
+        return PackedResults(known) if self.brief and self.bending is None else list(known)
 
     def prepared(self, image: NDArray[Any], index: int) -> Source:
         """Return an image that frames are aligned to, of a number, as a reference for all."""

@@ -28,6 +28,7 @@ from .._verdict.result import AlignmentResult
 from .._verdict.tile_matching import Tiles
 from .._verdict.verdict import WithVerdict
 from .counted_tiles import NO_TILES
+from .packed_results import PackedResults
 from .progress import FrameResult
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ class FrameRecords:
 
     Attributes
     ----------
-    known : list of AlignmentResult, VolumeAlignment, or their kinds that bend
+    known : sequence of AlignmentResult, VolumeAlignment, or their kinds that bend
         Those that were there, whose tiles are just counted.
     """
 
     def __init__(self, file: BinaryIO, run: Mapping[str, Any]) -> None:
         document = json.dumps([version("napari-ecc-align"), run], sort_keys=True)
         head = f"{_FORMAT} {hashlib.sha256(document.encode()).hexdigest()}\n".encode()
-        self.known: list[Any] = []
+        self.known: list[Any] | PackedResults = []
         self._file = file
         self._synced = time.monotonic()
         end = 0
@@ -69,6 +70,8 @@ class FrameRecords:
                 result = _result(line)
                 if result is None:
                     break
+                if isinstance(result, AlignmentResult) and not self.known:
+                    self.known = PackedResults()
                 self.known.append(result)
                 end += len(line)
         file.seek(end)

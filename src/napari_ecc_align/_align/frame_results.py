@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
+from typing import Any, BinaryIO, ClassVar, Generic, Protocol, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +17,13 @@ from numpy.typing import NDArray
 from .._common.atomic import write_atomically
 from .._common.errors import InputError
 from .._common.given import GivenPath
-from .._common.tables import csv_text
-from .._verdict.verdict import VERDICTS, Verdict
+from .._common.tables import csv_lines
+from .._verdict.verdict import FOUND, VERDICTS, Verdict
 from .frame_plot import drift_html
+from .packed_results import PackedResults, verdicts_of, with_others
 
 _NAMED = 5
+_ROWS = 1000
 
 
 def write_table(
@@ -28,7 +32,11 @@ def write_table(
     """Write rows as CSV; raise `InputError` for another suffix, or what cannot be written."""
     if Path(path).suffix.lower() != ".csv":
         raise InputError(f"a table is written as .csv, not as {Path(path).name}")
-    write_atomically(path, csv_text(columns, rows).encode(), overwrite=overwrite)
+
+    def write(file: BinaryIO) -> None:
+        file.writelines(line.encode() for line in csv_lines(columns, rows))
+
+    write_atomically(path, write, overwrite=overwrite)
 
 
 class _Judged(Protocol):
@@ -49,8 +57,8 @@ class FrameResults(Sequence[Result], Generic[Result]):
 
     Attributes
     ----------
-    results : tuple
-        One per frame.
+    results : tuple, or sequence
+        One per frame; of very many no tuple, but what makes each when it is asked for.
     reference : str or int
         What the frames were aligned to.
     frames : sequence of int
@@ -61,7 +69,7 @@ class FrameResults(Sequence[Result], Generic[Result]):
 
     _columns: ClassVar[tuple[str, ...]]
 
-    results: tuple[Result, ...]
+    results: Sequence[Result]
     reference: str | int
     frames: Sequence[int] = ()
     called: str = "frames"
@@ -84,24 +92,34 @@ class FrameResults(Sequence[Result], Generic[Result]):
     @property
     def verdicts(self) -> list[Verdict]:
         """The verdict of every frame."""
-        return [result.verdict for result in self]
+        return verdicts_of(self.results)
 
     @property
     def gaps(self) -> list[int]:
         """The numbers of the frames that could not be aligned: "failed" or "cancelled"."""
-        return [frame for frame, result in zip(self.frames, self, strict=True) if not result.found]
-
-    @property
-    def filled_transforms(self) -> Sequence[Any]:
-        """A transform for every frame, also for those that could not be aligned."""
-        raise NotImplementedError
+        return [
+            frame
+            for frame, verdict in zip(self.frames, self.verdicts, strict=True)
+            if verdict not in FOUND
+        ]
 
     @property
     def filled_results(self) -> Self:
-        """The results with `filled_transforms`."""
-        pairs = zip(self, self.filled_transforms, strict=True)
-        filled: Any = [replace(result, transform=transform) for result, transform in pairs]  # type: ignore[type-var]
-        return replace(self, results=tuple(filled))
+        """The results with `filled_transforms`, which takes a gap's from its nearest neighbour."""
+        return replace(self, results=with_others(self.results, self._filled()))
+
+    def _filled(self) -> Iterator[tuple[int, Result]]:
+        """Yield each gap with a transform, and where it is."""
+        nearest = self._nearest()
+        for here, verdict in enumerate(self.verdicts):
+            if verdict not in FOUND:
+                gap: Any = self[here]
+                near = self[nearest[here]] if nearest else None
+                yield here, replace(gap, transform=self._filling(gap, near))
+
+    @abstractmethod
+    def _filling(self, gap: Result, near: Result | None) -> Any:
+        """Return the transform of a gap beside the nearest frame that is none, if there is one."""
 
     def save_table(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the table of `to_dict` as CSV, a frame a line; what is not known is empty.
@@ -118,9 +136,11 @@ class FrameResults(Sequence[Result], Generic[Result]):
         InputError
             If the suffix is another one, or it cannot be written.
         """
-        rows = zip(*(column.tolist() for column in self._table.values()), strict=True)
-        named = (dict(zip(self._columns, row, strict=True)) for row in rows)
-        write_table(path, self._columns, named, overwrite=overwrite)
+        rows = self._rows()
+        if "_table" in vars(self) or not isinstance(self.results, PackedResults):
+            every = zip(*(column.tolist() for column in self._table.values()), strict=True)
+            rows = (dict(zip(self._columns, row, strict=True)) for row in every)
+        write_table(path, self._columns, rows, overwrite=overwrite)
 
     def _repr_html_(self) -> str:
         """Return the line, a plot of the shift, and why frames are not aligned, for a notebook."""
@@ -136,20 +156,30 @@ class FrameResults(Sequence[Result], Generic[Result]):
 
     @cached_property
     def _table(self) -> dict[str, NDArray[Any]]:
-        """The columns of all frames, worked out once: of a long film that takes a while."""
-        columns: dict[str, list[Any]] = {key: [] for key in self._columns}
-        for row in self._rows():
-            for key, column in columns.items():
-                column.append(row[key])
-        return {key: np.array(column) for key, column in columns.items()}
+        """The columns of all frames, worked out once: of a long film that takes a while.
+
+        Texts are objects: in arrays of their own each takes the room of the longest.
+        """
+        rows = self._rows()
+        pieces: dict[str, list[NDArray[Any]]] = {key: [] for key in self._columns}
+        # Numbers as objects take four times as much as in arrays: there are never many.
+        while some := [*islice(rows, _ROWS)]:
+            for key, column in pieces.items():
+                column.append(_array([row[key] for row in some]))
+        return {key: np.concatenate(column or [np.empty(0)]) for key, column in pieces.items()}
 
     def _copied_table(self) -> dict[str, NDArray[Any]]:
         """Return the columns of all frames for the caller to keep."""
-        return {key: column.copy() for key, column in self._table.items()}
+        return {
+            key: column.astype(str)
+            if column.dtype == object and _are_texts(column)
+            else column.copy()
+            for key, column in self._table.items()
+        }
 
     def _nearest(self) -> list[int]:
         """Return, for every frame, where the nearest is that is no gap; none if all are gaps."""
-        known = np.array([at for at, result in enumerate(self) if result.found])
+        known = np.flatnonzero(np.isin(self.verdicts, FOUND))
         if not known.size:
             return []
         here = np.arange(len(self))
@@ -165,13 +195,24 @@ class FrameResults(Sequence[Result], Generic[Result]):
         what = {"image": "an image", "images": "an image each", "previous": "the previous one"}
         one = self.called[:-1]
         said = what.get(to, f"the {to}") if isinstance(to, str) else f"{one} {to}"
-        counts = Counter(self.verdicts)
+        said_of = self.verdicts
+        counts = Counter(said_of)
         verdicts = [f"{counts[name]} {name}" for name in reversed(VERDICTS) if counts[name]]
         line = f"{len(self)} {one}{'s' * (len(self) != 1)} to {said}: {', '.join(verdicts)}"
         wrong = [
-            frame for frame, result in zip(self.frames, self, strict=True) if not result.aligned
+            frame
+            for frame, verdict in zip(self.frames, said_of, strict=True)
+            if verdict != "aligned"
         ]
         if wrong:
             line += f" ({', '.join(map(str, wrong[:_NAMED]))}"
             line += ", …)" if len(wrong) > _NAMED else ")"
         return line
+
+
+def _array(values: list[Any]) -> NDArray[Any]:
+    return np.array(values, object if _are_texts(values) else None)
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)

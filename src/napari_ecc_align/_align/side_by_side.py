@@ -15,7 +15,6 @@ from .._common.workers.pool import Pool
 from .._verdict.finding import Judged
 from .follower import Follower
 from .frame_by_frame import FrameSteps, Series, told_frame
-from .frame_options import is_start
 from .progress import AnyResult, Progress
 from .read_frames import ReadFrames, Unreadable
 
@@ -153,32 +152,35 @@ def side_by_side(series: Series, workers: int, known: Sequence[AnyResult] = ()) 
     failed.
     """
     count = len(series.images)
-    done = dict(enumerate(known))
+    done = series.options.kept(known)
     waiting: _Results = {}
     pool = Pool(_BlockAligner(series.sent()), workers=workers - 1, timeout=math.inf)
     everyone = _AlsoHere(pool, _BlockAligner(series))
     try:
         pool.begin()
-        for finished in work(everyone, _blocks(series, dict(done)), cancel=series.options.cancel):
+        for finished in work(everyone, _blocks(series, known), cancel=series.options.cancel):
             if finished is None:
                 said = f"{len(done)} of {count} {series.options.called}"
                 yield Progress(len(done) / count, said)
             else:
                 waiting |= _results(series, *finished)
             while (index := len(done)) in waiting:
-                done[index] = waiting.pop(index)
-                yield told_frame(index, count, done[index], series.options.called)
+                result = waiting.pop(index)
+                done.append(result)
+                yield told_frame(index, count, result, series.options.called)
     finally:
         pool.close()
     for index in range(len(done), count):
-        done[index] = series.options.cancelled(series.shape)
-        yield told_frame(index, count, done[index], series.options.called)
-    return [*done.values()]
+        result = series.options.cancelled(series.shape)
+        done.append(result)
+        yield told_frame(index, count, result, series.options.called)
+    return done
 
 
-def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
-    """Yield the blocks of what is not done, each with the result of its first frame."""
-    index, basis, size = len(done), None, series.options.block
+def _blocks(series: Series, known: Sequence[AnyResult]) -> Iterator[_Block]:
+    """Yield the blocks of what is not known, each with the result of its first frame."""
+    index, basis, size = len(known), None, series.options.block
+    done = series.needed(known)
     for leader in series.known_leaders(index - index % size):
         basis = _led(series, leader, done, basis)[1]
     while index < len(series.images):
@@ -195,14 +197,13 @@ def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
             result, basis = _led(series, leader, done, basis)
         if leads:
             done[leader], foretold = result, basis
-        before = range(block - size, -1, -size)
-        start = next((at for at in before if at in done and is_start(done[at])), -1)
+        start = series.starts_from(block, done)
         # What the first frame's field foretells is not sent: it is found once more.
         sent = isinstance(series.follower(), Follower)
         own_first = range(block, leader + 1) if leads and sent else range(block, numbers[0])
-        near = {start, *own_first}
-        known = {at: done[at] for at in near if at in done}
-        yield _Block(numbers, known, foretold, series.images)
+        near = {**start, **{at: done[at] for at in own_first if at in done}}
+        yield _Block(numbers, near, foretold, series.images)
+        done = {**start, **{at: done[at] for at in range(block, end) if at in done}}
         index = end
 
 

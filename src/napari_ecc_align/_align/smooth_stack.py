@@ -48,14 +48,11 @@ class BentFrames(FrameResults[Result], Generic[Result, AnyField]):
 
         Where it is known is nowhere then; the identity where all are gaps.
         """
-        nearest = self._nearest()
-        if not nearest:
-            return [self._still() for _ in self]
-        found = self.transforms
-        return [
-            found[at] if at == here else replace(found[at], sigma=None)
-            for here, at in enumerate(nearest)
-        ]
+        filled: Any = self.filled_results
+        return [result.transform for result in filled]
+
+    def _filling(self, gap: Result, near: Any) -> AnyField:
+        return self._still() if near is None else replace(near.transform, sigma=None)
 
     def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the fields of all frames, for `load_fields`.

@@ -23,8 +23,9 @@ class StackResult(FrameResults[AlignmentResult]):
 
     Attributes
     ----------
-    results : tuple of AlignmentResult
-        One per frame.
+    results : tuple of AlignmentResult, or sequence
+        One per frame. Of more than 10,000 no tuple, but a sequence that makes each when it is
+        asked for.
     reference : str or int
         What the frames were aligned to: "first", "previous", "mean" or the index of a frame;
         "image" for one that is none of the stack, "images" for one for each frame.
@@ -81,10 +82,10 @@ class StackResult(FrameResults[AlignmentResult]):
         >>> stack.verdicts, stack.gaps, len(stack.filled_transforms)
         (['aligned', 'failed'], [1], 2)
         """
-        nearest = self._nearest()
-        if not nearest:
-            return [Transform.identity(result.model) for result in self]
-        return [self[at].transform for at in nearest]
+        return [result.transform for result in self.filled_results]
+
+    def _filling(self, gap: AlignmentResult, near: AlignmentResult | None) -> Transform:
+        return Transform.identity(gap.model) if near is None else near.transform
 
     def to_dict(self) -> dict[str, NDArray[Any]]:
         """Return a table of all frames as columns, as ``pandas.DataFrame`` takes them.
@@ -120,8 +121,13 @@ class StackResult(FrameResults[AlignmentResult]):
         line = self._line()
         if len(self.gaps) == len(self):
             return line
-        columns = self._table
-        x, y = (f"{axis} up to {np.nanmax(np.abs(columns[axis])):.2f}" for axis in "xy")
+        # Nothing is told of a gap, unless its transform was given.
+        told = (result for result in self if result.found or result.judged)
+        shifts = np.array([result.parts()[:2] for result in told])
+        x, y = (
+            f"{axis} up to {most:.2f}"
+            for axis, most in zip("xy", np.nanmax(np.abs(shifts), axis=0), strict=True)
+        )
         return f"{line}; {x}, {y} px"
 
     def _rows(self) -> Iterator[dict[str, Any]]:

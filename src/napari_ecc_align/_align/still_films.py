@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from .._transform.coordinates import corners, map_points, scaled
 from .._verdict.limits import LEAST_TILES, WRONG
 from .._verdict.moving_rest import moved_meanwhile, rest_moves
 from .._verdict.result import AlignmentResult
+from .packed_results import verdicts_of, with_others
 from .read_frames import ReadFrames, Unreadable
 from .stack_masks import StackMasks
 
@@ -33,7 +34,7 @@ _BUT = (
 
 def doubt_still(
     results: Sequence[AlignmentResult], images: ReadFrames, masks: StackMasks
-) -> tuple[AlignmentResult, ...]:
+) -> Sequence[AlignmentResult]:
     """Return the results of a film's frames, none aligned that something still may have held.
 
     Parameters
@@ -44,10 +45,13 @@ def doubt_still(
     masks : StackMasks
         Of the frames.
     """
-    aligned = [index for index, result in enumerate(results) if result.aligned]
-    still = [aligned[at] for at in _lying_still([results[index] for index in aligned])]
-    if 2 * len(still) <= len(aligned) or len(results) < LEAST_TILES:
-        return tuple(results)
+    if len(results) < LEAST_TILES:
+        return results
+    said = verdicts_of(results)
+    aligned = [index for index, verdict in enumerate(said) if verdict == "aligned"]
+    still = [aligned[at] for at in _lying_still(results, aligned)]
+    if 2 * len(still) <= len(aligned):
+        return results
     lying = set(still)
     others = [index for index in range(len(results)) if index not in lying]
     some = _runs(still, _MOST_FRAMES - min(_MOST_FRAMES // 2, len(others)))
@@ -62,23 +66,28 @@ def doubt_still(
             lies.append(index in lying)
     held = (rest_moves(np.stack(planes), np.array(lies)) for planes in (coarse, fine) if planes)
     if not any(held) and not (fine and moved_meanwhile(np.stack(fine), np.array(lies))):
-        return tuple(results)
-    doubted = list(results)
+        return results
+    return with_others(results, _doubted(results, still))
+
+
+def _doubted(
+    results: Sequence[AlignmentResult], still: list[int]
+) -> Iterator[tuple[int, AlignmentResult]]:
     for index in still:
+        result = results[index]
         # What a frame is itself is beyond doubt.
-        if results[index].tiles is not None:
-            reason = f"{results[index].reason} {_BUT}"
-            doubted[index] = replace(results[index], verdict="doubtful", reason=reason)
-    return tuple(doubted)
+        if result.tiles is not None:
+            yield index, replace(result, verdict="doubtful", reason=f"{result.reason} {_BUT}")
 
 
-def _lying_still(results: list[AlignmentResult]) -> NDArray[np.intp]:
+def _lying_still(results: Sequence[AlignmentResult], numbers: list[int]) -> NDArray[np.intp]:
     """Return which of some results lie where the typical one does."""
-    if not results:
+    if not numbers:
         return np.empty(0, np.intp)
-    places = np.stack(
-        [map_points(result.transform.matrix, corners(result.shape)) for result in results]
-    )
+    places = np.empty((len(numbers), 4, 2))
+    for place, number in zip(places, numbers, strict=True):
+        result = results[number]
+        place[:] = map_points(result.transform.matrix, corners(result.shape))
     apart = ((places - np.median(places, axis=0)) ** 2).sum(axis=2).mean(axis=1)
     return np.flatnonzero(apart <= WRONG**2)
 

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,17 @@ def terminal_bar(total: float, shape: str, *, hidden: bool, **options: Any) -> t
 def say(text: str) -> None:
     """Print to standard output, in which nothing that a file holds can command the terminal."""
     pour(harmless(text))
+
+
+def say_all(pieces: Iterable[str]) -> None:
+    """Print what `say` would of all pieces together."""
+
+    def act() -> None:
+        for piece in pieces:
+            print(harmless(piece), end="")
+        print(flush=True)
+
+    _on_stdout(act)
 
 
 def pour(text: str) -> None:

@@ -17,7 +17,7 @@ from .._images.files.image_file import ImageFile
 from .._images.files.paged_film import PagedFilm
 from .._transform.files import load_transforms
 from .._transform.transform import Transform
-from .console import progress_bar, say, tell
+from .console import progress_bar, say_all, tell
 from .inputs import (
     ImageFiles,
     aligned_planes,
@@ -28,7 +28,7 @@ from .inputs import (
     read_meant,
 )
 from .provenance import provenance_of
-from .show import exit_code, to_json
+from .show import exit_code, json_pieces
 from .stack import film_report, film_text
 from .values import in_pixels
 from .volume_film_files import is_deep
@@ -56,7 +56,7 @@ def run_judge_film(chosen: argparse.Namespace) -> int:
         judged = _judged(chosen, frames, path)
         notes = axes_told(path, frames.held, found_on(frames.held, chosen.channel))
     if chosen.json:
-        say(to_json(film_report(judged, [path], {}) | {"notes": notes}))
+        say_all(json_pieces(film_report(judged, [path], {}) | {"notes": notes}))
     else:
         tell(chosen, film_text(judged, notes))
     return exit_code(chosen, judged.verdicts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,9 +116,31 @@ def files(written: Mapping[str, Path | list[Path]]) -> dict[str, str | list[str]
     }
 
 
-def to_json(document: Mapping[str, Any], indent: int | None = 2) -> str:
-    """Return a document as JSON, in which a number that is not finite is null."""
+def to_json(document: Any, indent: int | None = 2) -> str:
+    """Return plain values as JSON, in which a number that is not finite is null."""
     return json.dumps(finite(document), indent=indent, allow_nan=False)
+
+
+def json_pieces(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the text of `to_json`, of a value that is an iterator one item at a time."""
+    start = "{"
+    for key, value in document.items():
+        yield f"{start}\n  {json.dumps(key)}: "
+        start = ","
+        if not isinstance(value, Iterator):
+            yield _further_in(value, 1)
+            continue
+        item_start = "["
+        for item in value:
+            yield f"{item_start}\n    {_further_in(item, 2)}"
+            item_start = ","
+        yield "\n  ]" if item_start == "," else "[]"
+    yield "\n}"
+
+
+def _further_in(value: Any, depth: int) -> str:
+    """Return a value as JSON, so many steps further in; no text of JSON breaks a line."""
+    return to_json(value).replace("\n", "\n" + "  " * depth)
 
 
 def _and_more(items: Sequence[str]) -> list[str]:

@@ -31,7 +31,7 @@ from .._images.files.warped import warped_file
 from .._images.stack_axes import Role, unpaired
 from .._transform.field import Field
 from .._transform.transform import Transform
-from .console import say, tell
+from .console import say_all, tell
 from .film_run import (
     followed,
     noted,
@@ -57,7 +57,15 @@ from .outputs import (
     warped_suffix,
 )
 from .provenance import frames_made_by, with_provenance
-from .show import exit_code, files, result_numbers, some, to_json, written_text
+from .show import (
+    exit_code,
+    files,
+    json_pieces,
+    result_numbers,
+    some,
+    to_json,
+    written_text,
+)
 from .values import check_fill
 
 AnyStack = StackResult | SmoothStack
@@ -131,7 +139,7 @@ def run_frames(
     if frames.tells_more:
         notes = axes_told(paths[0], frames.held, found_on(frames.held, chosen.channel))
     if chosen.json:
-        say(to_json(film_report(stack, paths, written, sharpness) | {"notes": notes}))
+        say_all(json_pieces(film_report(stack, paths, written, sharpness) | {"notes": notes}))
     else:
         last = written_text(written) or (["Nothing was written."] if every else [])
         tell(chosen, film_text(stack, notes, sharpness, last))
@@ -203,7 +211,7 @@ class _Warped:
 
         Of a film these are its pages in their order, all channels of a frame by its transform.
         """
-        transforms, blank = self.stack.filled_transforms, None
+        filled, blank = self.stack.filled_results, None
         for number, read in self.frames.parts():
             try:
                 part = read()
@@ -213,9 +221,10 @@ class _Warped:
                 yield blank
                 continue
             check_fill(self.chosen.fill, part.pixels.dtype)
+            transform = filled[number].transform
             warped = warped_file(
                 part,
-                transforms[number],
+                transform,
                 self.stack.shape,
                 self.grid,
                 interpolation=self.chosen.interpolation,
@@ -223,7 +232,7 @@ class _Warped:
             )
             if blank is None:
                 blank = replace(warped, pixels=np.zeros_like(warped.pixels))
-            self._measure(part, warped, transforms[number])
+            self._measure(part, warped, transform)
             yield warped
 
     def _measure(self, part: ImageFile, warped: ImageFile, transform: Transform | Field) -> None:
@@ -274,14 +283,14 @@ def film_report(
     written: dict[str, Path | list[Path]],
     sharpness: MeanSharpness | None = None,
 ) -> dict[str, Any]:
-    """Return what ``film --json`` prints, without notes."""
+    """Return what ``film --json`` prints, without notes, for `json_pieces`."""
     counts = Counter(stack.verdicts)
     results: Sequence[FrameResult] = stack.results
-    rows = [
+    rows = (
         {"frame": number, "file": str(frames[number if len(frames) > 1 else 0])}
         | result_numbers(result)
         for number, result in zip(stack.frames, results, strict=True)
-    ]
+    )
     return {
         "reference": stack.reference,
         **{verdict: counts[verdict] for verdict in ("aligned", "doubtful", "failed")},
@@ -299,11 +308,12 @@ def film_text(
     last: Sequence[str] = (),
 ) -> str:
     """Return a line of all frames, notes, those that are not aligned, and what comes last."""
+    said = enumerate(stack.verdicts)
+    wrong = [(at, verdict) for at, verdict in said if verdict != "aligned"]
     results: Sequence[FrameResult] = stack.results
     lines = [
-        f"{stack.called[:-1]} {number}: {result.verdict}: {result.reason}"
-        for number, result in zip(stack.frames, results, strict=True)
-        if not result.aligned
+        f"{stack.called[:-1]} {stack.frames[at]}: {verdict}: {results[at].reason}"
+        for at, verdict in wrong
     ]
     sharper = ""
     if sharpness is not None and sharpness.before and sharpness.after:

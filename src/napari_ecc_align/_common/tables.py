@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 PART_KEYS = ("x", "y", "rotation", "scale_x", "scale_y", "shear")
@@ -67,12 +67,20 @@ def spreadsheet_text(value: Any) -> Any:
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """Return a table as CSV with a header line; what is not known is empty, no text a formula."""
+    return "".join(csv_lines(columns, rows))
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of `csv_text`."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
+    yield text.getvalue()
     for row in rows:
+        text.seek(0)
+        text.truncate()
         writer.writerow({key: spreadsheet_text(finite(value)) for key, value in row.items()})
-    return text.getvalue()
+        yield text.getvalue()
 
 
 def three_digits(value: float) -> str:

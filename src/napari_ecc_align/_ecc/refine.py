@@ -135,13 +135,14 @@ class Refiner:
     def _block_solver(self, index: int, least: float = MIN_OVERLAP) -> BlockSolver[Blocks]:
         model, frame = self._options.motion, frame_of(self._reference[index].shape)
 
-        level = self._reference[index]
+        # What the solver holds must not hold this, or neither is let go as soon as it can be.
+        level, follows, form = self._reference[index], self._follows, self.representation
 
         def linearise(blocks: Blocks, seen: Bools | None) -> LinearisedBlocks:
-            kept = self._follows and seen is None and blocks.planes == 1
+            kept = follows and seen is None and blocks.planes == 1
             if not kept or blocks.values.size > _KEPT_PIXELS:
                 return LinearisedBlocks(blocks, model, frame, seen)
-            key = blocks.centres.tobytes(), blocks.size, model.name, self.representation
+            key = blocks.centres.tobytes(), blocks.size, model.name, form
             return level.recent("kept blocks", key, lambda: KeptBlocks(blocks, model, frame))
 
         motion = PlaneMotion(model, frame)

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
 
 from .._common.errors import InputError
 from .._common.given import GivenPath
@@ -72,19 +73,38 @@ def save_transforms(
     transforms = getattr(transforms, "filled_results", transforms)
     names = [str(name) for name in transforms] if isinstance(transforms, Mapping) else None
     try:
-        given = [*(transforms.values() if isinstance(transforms, Mapping) else transforms)]
+        every = transforms.values() if isinstance(transforms, Mapping) else transforms
+        # Of very many results each is made when it is asked for, and written before the next.
+        given = every if isinstance(every, Sequence) else [*every]
     except TypeError as error:
         raise InputError("transforms must be many; one is saved by its own save") from error
-    if not given:
+    if not len(given):
         raise InputError("transforms must be at least one")
-    stored = []
-    for key, each in zip(names or range(len(given)), given, strict=True):
-        found = as_transform(each, f"transforms[{key!r}]")
-        name = key if isinstance(key, str) else None
-        stored.append(
-            StoredMatrix(found.matrix, found.model, getattr(each, "verdict", None), name)
-        )
-    write_stack(path, stored, overwrite=overwrite)
+    write_stack(path, _Stored(given, names), overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class _Stored(Sequence[StoredMatrix]):
+    """What is written of transforms, each made when it is asked for."""
+
+    given: Sequence[Any]
+    names: list[str] | None
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    @overload
+    def __getitem__(self, index: int) -> StoredMatrix: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Stored: ...
+    def __getitem__(self, index: int | slice) -> StoredMatrix | _Stored:
+        if isinstance(index, slice):
+            names = None if self.names is None else self.names[index]
+            return _Stored(self.given[index], names)
+        each = self.given[index]
+        name = None if self.names is None else self.names[index]
+        found = as_transform(each, f"transforms[{index if name is None else name!r}]")
+        return StoredMatrix(found.matrix, found.model, getattr(each, "verdict", None), name)
 
 
 def load_transforms(path: GivenPath) -> list[Transform]:

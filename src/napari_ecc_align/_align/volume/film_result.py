@@ -94,10 +94,12 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
 
         A gap takes that of the nearest volume that is none; the identity where all are.
         """
-        nearest = self._nearest()
-        if not nearest:
-            return [VolumeTransform(np.eye(4), result.transform.model) for result in self]
-        return [self[at].transform for at in nearest]
+        return [result.transform for result in self.filled_results]
+
+    def _filling(self, gap: VolumeAlignment, near: VolumeAlignment | None) -> VolumeTransform:
+        if near is not None:
+            return near.transform
+        return VolumeTransform(np.eye(4), gap.transform.model)
 
     def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the transforms of all volumes, for `load_volume_transforms`.

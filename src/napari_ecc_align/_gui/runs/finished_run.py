@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._align.packed_results import with_others
 from ..._align.stack_result import StackResult
 from ..._align.volume.film_result import VolumeStackResult
 from ..._align.volume.inspection import smooth_volume_rows, volume_rows
@@ -29,7 +29,7 @@ from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.matrices import MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
-from ..._verdict.verdict import FOUND, TOO_STIFF, VERDICTS, Verdict, WithVerdict
+from ..._verdict.verdict import FOUND, TOO_STIFF, VERDICTS, Verdict
 from ..layers.frame_transforms import frames_record
 from ..layers.world import distance_in_world, unit_of, world_change
 from .basis import MOVING_PLACE
@@ -119,9 +119,11 @@ class FinishedRun:
     @property
     def result(self) -> Any:
         """The result of the image, or of the worst frame."""
-        results: Sequence[WithVerdict] = self.results.results
+        said = self.results.verdicts
         # Of equal ones the last: the first frame may be what the others are aligned to.
-        return min(reversed(results), key=lambda result: VERDICTS.index(result.verdict))
+        return self.results[
+            min(reversed(range(len(said))), key=lambda at: VERDICTS.index(said[at]))
+        ]
 
     @property
     def verdict(self) -> Verdict:
@@ -204,11 +206,10 @@ class FinishedRun:
         if lay is None:
             return self.results.to_dict()
         back = lay.inverse
-        moved: list[Any] = [
-            replace(each, transform=back @ each.transform) for each in self.results.results
-        ]
         stack: Any = self.results
-        drift: dict[str, NDArray[Any]] = replace(stack, results=tuple(moved)).to_dict()
+        moved = (replace(each, transform=back @ each.transform) for each in stack)
+        every = with_others(stack.results, enumerate(moved))
+        drift: dict[str, NDArray[Any]] = replace(stack, results=every).to_dict()
         return drift
 
     def drift_table(self) -> str:
@@ -267,14 +268,15 @@ class FinishedRun:
         return before_after(self.result, self.inspection, length)
 
     def _rows_of_frames(self) -> list[Row]:
-        good = [result for result in self.results if result.found]
         sigma = "uncertainty" if self.task.bends else "corner_uncertainty"
         volumes = self.task.is_volume_film
+        names = ("seconds", "ecc_before", "ecc", sigma)
+        # One at a time: there may be very many.
+        every = [[getattr(one, name, np.nan) for name in names] for one in self.results]
+        good = np.array(every)[np.isin(self.results.verdicts, FOUND)]
         before, after, unsure = (
-            format(np.median([getattr(result, name, np.nan) for result in good]), how)
-            if good
-            else ""
-            for name, how in (("ecc_before", ".3f"), ("ecc", ".3f"), (sigma, ".3g"))
+            format(np.median(column), how) if len(good) else ""
+            for column, how in zip(good.T[1:], (".3f", ".3f", ".3g"), strict=True)
         )
         lay, drift = self.task.lay, self.drift()
         unit = (unit_of(self.task.reference.grid) if volumes else None) or "px"
@@ -283,14 +285,14 @@ class FinishedRun:
         rows = [
             Row("ECC, median", "" if volumes or lay is not None else before, after),
             Row(f"uncertainty, {own}", "", unsure),
-            Row("time, s", "", f"{sum(result.seconds for result in self.results):.2g}"),
+            Row("time, s", "", f"{sum(seconds for seconds, *_ in every):.2g}"),
         ]
-        if good:
+        if len(good):
             axes = "xyz" if volumes else "xy"
             span = [f"{np.nanmax(np.abs(drift[axis])):.2f}" for axis in axes]
             label = f"largest shift ({', '.join(axes)}), {unit}"
             rows.insert(1, Row(label, "", " / ".join(span)))
-        if good and "bends_up_to" in drift:
+        if len(good) and "bends_up_to" in drift:
             rows.insert(
                 2, Row(f"bends up to, {own}", "", f"{np.nanmax(drift['bends_up_to']):.2g}")
             )

@@ -7,7 +7,7 @@ apart from a bare matrix, which is taken for a napari affine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import isqrt
 
 import numpy as np
@@ -28,16 +28,17 @@ def dump(matrix: Matrix, model: MotionModel) -> bytes:
     return (f"{header}\n" + lines_of(matrix.tolist())).encode()
 
 
-def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
-    """Return the file that holds the matrices of a stack's frames."""
+def dump_stack(stored: Sequence[StoredMatrix]) -> Iterator[bytes]:
+    """Yield the pieces of the file that holds the matrices of a stack's frames."""
     volumes = len(np.asarray(stored[0].matrix)) == 4
     size, what = (4, "voxel (x, y, z, 1) to voxel") if volumes else (3, "pixel (x, y, 1) to pixel")
     header = (
         f"{_STACK_START}: a line per frame, its {size}x{size} matrix row by row, "
         f"reference {what} of the frame"
     )
-    rows = (np.ravel(each.matrix).tolist() for each in stored)
-    return (f"{header}\n" + lines_of(rows)).encode()
+    yield f"{header}\n".encode()
+    for each in stored:
+        yield lines_of([np.ravel(each.matrix).tolist()]).encode()
 
 
 def parse(content: bytes) -> list[StoredMatrix]:

@@ -32,9 +32,9 @@ def dump(matrix: Matrix, model: MotionModel) -> bytes:
     return _saved(matrix)
 
 
-def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
-    """Return the file that holds the matrices of a stack's frames."""
-    return _saved(np.array([each.matrix for each in stored]))
+def dump_stack(stored: Sequence[StoredMatrix]) -> Iterator[bytes]:
+    """Yield the file that holds the matrices of a stack's frames, whole."""
+    yield _saved(np.array([each.matrix for each in stored]))
 
 
 def parse(content: bytes) -> list[StoredMatrix]:

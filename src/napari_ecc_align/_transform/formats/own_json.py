@@ -7,7 +7,7 @@ stack has a matrix for each frame, and what it is called and was said of it, whe
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,17 +27,9 @@ def dump(matrix: Matrix, model: MotionModel) -> bytes:
     return (json.dumps(document_of(matrix, model), indent=2) + "\n").encode()
 
 
-def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
-    """Return the file that holds the matrices of a stack's frames."""
-    frames: list[dict[str, Any]] = []
-    for each in stored:
-        frame = {
-            "name": each.name,
-            "matrix": np.asarray(each.matrix).tolist(),
-            "verdict": each.verdict,
-        }
-        frames.append({key: value for key, value in frame.items() if value is not None})
-    models = [each.model for each in stored if each.model is not None]
+def dump_stack(stored: Sequence[StoredMatrix]) -> Iterator[bytes]:
+    """Yield the pieces of the file that holds the matrices of a stack's frames."""
+    models = {each.model for each in stored if each.model is not None}
     one, place = _words(stored[0].matrix)
     head = json.dumps(
         {
@@ -50,9 +42,19 @@ def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
         },
         indent=2,
     )
+    yield f'{head[:-2]},\n  "frames": ['.encode()
     # A line per frame: a long stack stays readable.
-    lines = ",\n".join(f"    {json.dumps(frame)}" for frame in frames)
-    return f'{head[:-2]},\n  "frames": [\n{lines}\n  ]\n}}\n'.encode()
+    start = "\n"
+    for each in stored:
+        frame = {
+            "name": each.name,
+            "matrix": np.asarray(each.matrix).tolist(),
+            "verdict": each.verdict,
+        }
+        told = {key: value for key, value in frame.items() if value is not None}
+        yield f"{start}    {json.dumps(told)}".encode()
+        start = ",\n"
+    yield b"\n  ]\n}\n"
 
 
 def with_member(content: bytes, name: str, value: Any) -> bytes:

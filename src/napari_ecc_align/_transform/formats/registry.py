@@ -6,7 +6,7 @@ The suffix names the format that is written. Reading is less strict: what a ``.j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,13 +31,13 @@ class StackFormat(NamedTuple):
     name : str
         What a menu calls it.
     dump : callable
-        Returns the bytes of many matrices.
+        Yields the bytes of many matrices, piece by piece.
     recognise : callable
         Tells by a file's bytes whether they are those of many, be it of one frame.
     """
 
     name: str
-    dump: Callable[[Sequence[StoredMatrix]], bytes]
+    dump: Callable[[Sequence[StoredMatrix]], Iterator[bytes]]
     recognise: Callable[[bytes], bool]
 
 
@@ -134,7 +134,8 @@ def write_stack(path: GivenPath, stored: Sequence[StoredMatrix], *, overwrite: b
     """
     stack = _format_of(path, STACK_FORMATS, "a file of a stack's transforms").stack
     assert stack is not None
-    write_atomically(path, stack.dump(stored), overwrite=overwrite)
+    pieces = stack.dump(stored)
+    write_atomically(path, lambda file: file.writelines(pieces), overwrite=overwrite)
 
 
 def read_matrices(
