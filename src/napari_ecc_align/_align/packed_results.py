@@ -84,7 +84,7 @@ def with_others(
 ) -> Sequence[_Result]:
     """Return results with others at some places, packed if they are, or as a tuple."""
     if isinstance(results, PackedResults):
-        replaced: Any = results.replaced(others)
+        replaced: Sequence[Any] = results.replaced(others)
         return replaced
     changed = list(results)
     for index, result in others:
