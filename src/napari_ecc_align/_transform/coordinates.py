@@ -24,7 +24,8 @@ def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDAr
         mapped: NDArray[np.float64] = points @ matrix[:-1, :-1].T
         mapped += matrix[:-1, -1]
         if not matrix[-1, :-1].any():
-            mapped /= matrix[-1, -1]
+            if matrix[-1, -1] != 1:
+                mapped /= matrix[-1, -1]
         else:
             mapped /= (points @ matrix[-1, :-1] + matrix[-1, -1])[..., np.newaxis]
     return mapped
