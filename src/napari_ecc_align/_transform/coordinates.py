@@ -64,11 +64,10 @@ def corner_error(
     pixel : tuple of float, optional
         How wide and high a pixel is, for the distance in its unit.
     """
-    points = corners(shape)
-    gap = map_points(np.asarray(a, np.float64), points) - map_points(
-        np.asarray(b, np.float64), points
-    )
-    gap *= pixel
+    one, other, points = np.asarray(a, np.float64), np.asarray(b, np.float64), corners(shape)
+    gap = map_points(one, points) - map_points(other, points)
+    if pixel != (1.0, 1.0):
+        gap *= pixel
     with np.errstate(over="ignore"):  # what lies that far apart is infinitely far
         return float(np.sqrt((gap**2).sum(axis=1).mean()))
 
