@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, overload
 
 from numpy.typing import ArrayLike
@@ -183,4 +184,6 @@ def align(
     )
     if bending:
         return smooth_result(job, stiffness, progress, cancel)
+    if progress is None and cancel is None:
+        job = replace(job, watching=False)
     return result_of(job, job_steps(job), progress, cancel)

@@ -17,7 +17,8 @@ from .follower import Follower
 class Job:
     """Arguments of `align` that can be used; of a frame of a film, what those before foretell.
 
-    `freed` are the axes, 0 for x, across which lines of the images have been taken out.
+    `freed` are the axes, 0 for x, across which lines of the images have been taken out. Where
+    nobody is `watching`, steps need not tell what has been reached.
     """
 
     reference: Source
@@ -26,6 +27,7 @@ class Job:
     initial: NDArray[np.float64] | None
     follower: Follower | None = None
     freed: tuple[int, ...] = ()
+    watching: bool = True
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -302,8 +302,9 @@ def _approach(job: Job) -> Callable[[Step], Progress]:
         steps += _PASSING if step.matrix is None else 1.0
         if step.matrix is not matrix:
             matrix = step.matrix
-            known = None if matrix is None else (matrix, job.options.freest, job.initial)
-            reached = usable_transform(*known) if known else None
+            reached = None
+            if matrix is not None and job.watching:
+                reached = usable_transform(matrix, job.options.freest, job.initial)
         return Progress(1 - _PACE / (_PACE + steps), step.stage, reached)
 
     return told

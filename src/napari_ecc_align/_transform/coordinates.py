@@ -24,7 +24,8 @@ def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDAr
         mapped: NDArray[np.float64] = points @ matrix[:-1, :-1].T
         mapped += matrix[:-1, -1]
         if not matrix[-1, :-1].any():
-            mapped /= matrix[-1, -1]
+            if matrix[-1, -1] != 1:
+                mapped /= matrix[-1, -1]
         else:
             mapped /= (points @ matrix[-1, :-1] + matrix[-1, -1])[..., np.newaxis]
     return mapped
@@ -63,11 +64,10 @@ def corner_error(
     pixel : tuple of float, optional
         How wide and high a pixel is, for the distance in its unit.
     """
-    points = corners(shape)
-    gap = map_points(np.asarray(a, np.float64), points) - map_points(
-        np.asarray(b, np.float64), points
-    )
-    gap *= pixel
+    one, other, points = np.asarray(a, np.float64), np.asarray(b, np.float64), corners(shape)
+    gap = map_points(one, points) - map_points(other, points)
+    if pixel != (1.0, 1.0):
+        gap *= pixel
     with np.errstate(over="ignore"):  # what lies that far apart is infinitely far
         return float(np.sqrt((gap**2).sum(axis=1).mean()))
 

@@ -48,6 +48,7 @@ from .pair_tiles import (
 from .refusals import why_implausible, why_too_little
 from .residual_pattern import residual_pattern
 from .result import AlignmentResult
+from .rival import NO_RIVAL
 from .rules import doubted, is_deformed, is_hopeless, is_minor, judge, slides
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import SecondMotion, second_motion, still_tiles
@@ -299,13 +300,14 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     small = second is None or second.spread < LEAST_PART
     if small and evidence.alike and evidence.lies_still():
         second = turned_motion(pyramids, matrix, inverted=laid.inverted) or second
+    turned = seconded(laid, turned, evidence.model) if turned.is_like(LIKE) else turned
+    apart, distance = abs(fields[0] - fields[1]), lines.distance if lines else 0.0
+    found = turned is not NO_RIVAL or second is not evidence.second
+    if not (stays or apart or distance or found):
+        # As it is, it has been judged.
+        return evidence
     return replace(
-        evidence,
-        stays=stays,
-        fields=abs(fields[0] - fields[1]),
-        lines=lines.distance if lines else 0.0,
-        turned=seconded(laid, turned, evidence.model) if turned.is_like(LIKE) else turned,
-        second=second,
+        evidence, stays=stays, fields=apart, lines=distance, turned=turned, second=second
     )
 
 

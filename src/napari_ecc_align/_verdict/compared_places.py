@@ -83,14 +83,19 @@ def share_that_stays(laid: Laid) -> float:
     index, levels = laid.pyramids.index_below(WHOLE_PIXELS), laid.pyramids.reference
     while index > 0 and min(levels[index].shape) < PARTS * SMALLEST_TILE:
         index -= 1
-    here, there = (_likeness(one, index) for one in (laid, laid.at(laid.pyramids.unmoved)))
-    stays = int((here < least_like(there)).sum())
+    lain = _details(laid, index)
+    there = _likeness(*_details(laid.at(laid.pyramids.unmoved), index))
+    needed = least_like(there)
+    # What moved by more than its detail is wide hardly correlates: nothing is as little like here.
+    if (needed > 0).sum() < LEAST_AGREEING:
+        return 0.0
+    here = _likeness(*lain)
+    stays = int((here < needed).sum())
     return stays / int(np.isfinite(here).sum()) if stays >= LEAST_AGREEING else 0.0
 
 
-def _likeness(laid: Laid, index: int) -> NDArray[np.float64]:
+def _likeness(first: Floats, second: Floats, window: Floats) -> NDArray[np.float64]:
     """Return how well each part of two images correlates, 0 at least; NaN where few pixels do."""
-    first, second, window = _details(laid, index)
     products = (first * second, first * first, second * second)
     joint, own, other = (
         in_parts(one if one.ndim == 2 else floats(one.sum(axis=2))) for one in products

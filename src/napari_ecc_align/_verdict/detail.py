@@ -59,6 +59,8 @@ def aligned_details(
         return kept[2][0], kept[2][1]
     made = _aligned(reference, moving, matrix, inverted, representation)
     reference.cache["aligned details"] = moving, key, made
+    # Made of those.
+    reference.cache.pop("shared details", None)
     return made
 
 
@@ -77,10 +79,12 @@ def _aligned(
         return _aligned_orientations(
             _orientations(reference, here), _orientations(moving, there), to_moving, size
         )
-    name = f"detail {here}"
-    if name not in reference.cache:
-        reference.cache[name] = _windowed(*_patch(reference, here))
-    fixed: tuple[Floats, Floats] = reference.cache[name]
+    fixed = _own_detail(reference, here)
+    if (size[0], size[1]) == (there[2] - there[0], there[3] - there[1]) and (
+        to_moving == np.eye(3)
+    ).all():
+        detail, window = _own_detail(moving, there)
+        return fixed, (-detail if inverted else detail, window)
     values, valid = _patch(moving, there)
     if valid is not None:
         values[~valid] = np.nan
@@ -90,6 +94,15 @@ def _aligned(
         image[~seen] = 0
     detail, window = _windowed(image, seen)
     return fixed, (-detail if inverted else detail, window)
+
+
+def _own_detail(level: Level, box: list[int]) -> tuple[Floats, Floats]:
+    """Return the detail of a box of a level with its window, made once: not to be changed."""
+    name = f"detail {box}"
+    if name not in level.cache:
+        level.cache[name] = _windowed(*_patch(level, box))
+    made: tuple[Floats, Floats] = level.cache[name]
+    return made
 
 
 def _boxes(
@@ -122,26 +135,53 @@ def all_details(
     Of the moving image, nothing is cut off by the reference's frame. None where that is too large.
     """
     to_moving = scaled(matrix, 2.0**-reference.index)
-    back = np.asarray(np.linalg.inv(to_moving), np.float64)
-    ends = np.concatenate([corners(reference.shape), map_points(back, corners(moving.shape))])
-    first, last = np.floor(ends.min(axis=0)), np.ceil(ends.max(axis=0))
-    if not np.prod(last - first + 1) <= STRIP:
+    if not np.prod(_frame_of_both(reference.shape, moving.shape, to_moving)[1]) <= STRIP:
         return None
-    size = int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1
+    return placed_together(
+        *own_details(reference, moving, inverted=inverted, representation=representation),
+        to_moving,
+    )
+
+
+def own_details(
+    reference: Level, moving: Level, *, inverted: bool, representation: Representation
+) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """Return the detail of each of two images as it is, with its window: not to be changed."""
     here, there = ([0, 0, *level.shape[::-1]] for level in (reference, moving))
     if representation == "orientation":
         both = _orientations(reference, here), _orientations(moving, there)
         shown = [(planes, flat_top(valid.shape) * valid) for planes, valid in both]
         fixed, other = ((over(planes, window), window) for planes, window in shown)
     else:
-        fixed, other = (_windowed(*level.whole()) for level in (reference, moving))
+        fixed, other = _own_detail(reference, here), _own_detail(moving, there)
         other = -other[0] if inverted else other[0], other[1]
-    to_reference = shift(*first.tolist())
-    placed = [warp(plane, to_reference, size) for plane in fixed]
-    to_moving = to_moving @ to_reference
-    moved = warped_planes(other[0], to_moving, size), warp(floats(other[1]), to_moving, size)
-    (a, b), (c, d) = ((np.nan_to_num(plane) for plane in planes) for planes in (placed, moved))
-    return (a, b), (c, d)
+    return fixed, other
+
+
+def _frame_of_both(
+    reference: tuple[int, ...], moving: tuple[int, ...], matrix: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """Return where (x, y) what two images of shape (h, w) show begins, and its size (w, h)."""
+    back = np.asarray(np.linalg.inv(matrix), np.float64)
+    ends = np.concatenate([corners(reference), map_points(back, corners(moving))])
+    first, last = np.floor(ends.min(axis=0)), np.ceil(ends.max(axis=0))
+    return first, (int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1)
+
+
+def placed_together(
+    fixed: tuple[Floats, Floats], other: tuple[Floats, Floats], matrix: NDArray[np.float64]
+) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """Return planes of two images on all pixels that either shows, 0 where one does not."""
+    first, size = _frame_of_both(fixed[1].shape, other[1].shape, matrix)
+    right, down = (-first).astype(int).tolist()
+    placed = [np.zeros((*size[::-1], *plane.shape[2:]), np.float32) for plane in fixed]
+    for out, plane in zip(placed, fixed, strict=True):
+        out[down : down + plane.shape[0], right : right + plane.shape[1]] = plane
+    matrix = matrix @ shift(*first.tolist())
+    moved = warped_planes(other[0], matrix, size), warp(floats(other[1]), matrix, size)
+    for plane in moved:
+        cv2.patchNaNs(plane, 0)
+    return (placed[0], placed[1]), moved
 
 
 def shared_details(
@@ -159,6 +199,16 @@ def shared_details(
     (first, window), (second, other) = aligned_details(
         reference, moving, matrix, inverted=inverted, representation=representation
     )
+    kept: tuple[Floats, Floats, Floats] | None = reference.cache.get("shared details")
+    if kept is None:
+        kept = _shared(first, window, second, other)
+        reference.cache["shared details"] = kept
+    return kept
+
+
+def _shared(
+    first: Floats, window: Floats, second: Floats, other: Floats
+) -> tuple[Floats, Floats, Floats]:
     shared = np.minimum(window, other)
     # Near the border of what is seen in both, what is detail differs by what lies beyond it.
     around = 2 * DETAIL + 1
@@ -226,19 +276,22 @@ def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
     if valid is not None:
         weight = valid.astype(np.float32)
         image = image * weight
-    near = cv2.GaussianBlur(image, small, 1.0)
+    detail = floats(cv2.GaussianBlur(image, small, 1.0))
     far = cv2.blur(image, (2 * DETAIL + 1,) * 2)
     if valid is not None:
-        near /= np.maximum(cv2.GaussianBlur(weight, small, 1.0), 1e-3)
+        detail /= np.maximum(cv2.GaussianBlur(weight, small, 1.0), 1e-3)
         far /= np.maximum(cv2.blur(weight, (2 * DETAIL + 1,) * 2), 1e-3)
     window = flat_top(image.shape)
-    detail = near - far
+    detail -= far
     if valid is not None:
-        window, detail = window * weight, detail * weight
+        window = window * weight
+        detail *= weight
     # Strong detail in one part of an image must not outvote the rest of it.
-    strength = np.sqrt(np.maximum(cv2.blur(detail * detail, (_PATCH, _PATCH)), 0))
+    strength = cv2.sqrt(np.maximum(cv2.blur(detail * detail, (_PATCH, _PATCH)), 0))
     strength += max(1e-6, float(strength.mean()))
-    return np.asarray(detail / strength * window, np.float32), window
+    detail /= strength
+    detail *= window
+    return detail, window
 
 
 @lru_cache(maxsize=8)

@@ -68,11 +68,12 @@ def _fits(patches: Floats) -> Floats:
     (count, width, _), steps = products.shape, products.strides
     shape = count, 2 * LEAST_REACH + 1, width
     shifted = as_strided(products, shape, (steps[0], steps[2], steps[1] + steps[2]))
-    fits = shifted.sum(axis=2)
+    # Of so few, einsum sums in a third of the time.
+    fits = np.einsum("nij->ni", shifted)
     columns = np.einsum("nij,nij->nj", around, around)
     powers = as_strided(columns, shape, (*columns.strides, columns.strides[1]))
     energies = np.einsum("nij,nij->n", odd, odd)
-    fits /= np.sqrt(energies[:, None] * powers.sum(axis=2)) + np.float32(1e-12)
+    fits /= np.sqrt(energies[:, None] * np.einsum("nij->ni", powers)) + np.float32(1e-12)
     return floats(fits)
 
 

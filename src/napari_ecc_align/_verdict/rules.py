@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from math import hypot, isnan
 
 import numpy as np
@@ -33,6 +34,8 @@ def doubted(judgement: Judgement, why: str) -> Judgement:
     return Judgement("doubtful", f"{judgement.reason} {why}")
 
 
+# Before and after each question, which seldom adds anything.
+@lru_cache(maxsize=1)
 def judge(evidence: Evidence) -> Judgement:
     """Judge an alignment that is plausible by its evidence."""
     fine, wide = evidence.fine, evidence.wide

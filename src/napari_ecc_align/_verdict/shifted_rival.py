@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,16 @@ from .._ecc.correlation import cross_correlation, spectrum
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
 from .._transform.coordinates import scaled, shift
-from .detail import aligned_details, all_details, flat_top, over, typical
-from .limits import KNOWN_TO, LEAST_LIKE, LEAST_PART, MOST_RIVALS, SAME_PLACE
+from .detail import (
+    aligned_details,
+    all_details,
+    flat_top,
+    over,
+    own_details,
+    placed_together,
+    typical,
+)
+from .limits import KNOWN_TO, LEAST_LIKE, LEAST_PART, MINOR, MOST_RIVALS, SAME_PLACE, least_like
 from .residual_pattern import SIGMAS
 from .rival import Rival
 
@@ -112,22 +121,18 @@ def far_rivals(
     What only one of the images shows where they lie may lie on the other's elsewhere. Takes what
     `whole_fit` does, which looks at what both show here.
     """
-    details = all_details(
-        reference, moving, matrix, inverted=inverted, representation=representation
-    )
+    kind: Any = {"inverted": inverted, "representation": representation}
+    half = np.array(reference.shape[::-1]) / 2
+    if not _may_fit_beyond(reference, moving, matrix, half, **kind):
+        return []
+    details = all_details(reference, moving, matrix, **kind)
     if details is None:
         return []
     fixed, other = details
-    # So that nothing comes back on the other side.
-    double = tuple(2 * length for length in fixed[1].shape)
-    joint, shared = (correlated(a, b, double) for a, b in zip(fixed, other, strict=True))
-    surface = floats(joint / np.maximum(shared, 1e-6))
-    surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
     here = max(0.0, _correlation_at(fixed, other, 0, 0))
-    surface = floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
+    surface = _surface_beyond(fixed, other)
     y, x = _peaks_away(surface)
     moves = np.stack([x - surface.shape[1] // 2, y - surface.shape[0] // 2], axis=1)
-    half = np.array(reference.shape[::-1]) / 2
     far = (np.abs(moves) > half).any(axis=1) & (surface[y, x] > LEAST_LIKE)
     heights = _heights(surface, y[far], x[far])
     best = np.argsort(-heights, kind="stable")[:MOST_RIVALS]
@@ -140,6 +145,60 @@ def far_rivals(
         move = scaled(shift(right, down), factor)
         found.append(Rival(here, there, KNOWN_TO, matrix @ move))
     return sorted(found, key=lambda rival: -rival.there)
+
+
+def _surface_beyond(fixed: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> Floats:
+    """Return how two images correlate at all displacements, those as large as they are, too.
+
+    Relative to where they lie, in the middle.
+    """
+    # So that nothing comes back on the other side. Odd lengths take twice the time of even ones.
+    double = tuple(2 * cv2.getOptimalDFTSize(length) for length in fixed[1].shape)
+    joint, shared = (correlated(a, b, double) for a, b in zip(fixed, other, strict=True))
+    surface = floats(joint / np.maximum(shared, 1e-6))
+    surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
+    return floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
+
+
+def _may_fit_beyond(
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    distance: NDArray[np.float64],
+    **kind: Any,
+) -> bool:
+    """Tell whether two images may fit farther away than (x, y) as they do where they lie.
+
+    At half the resolution, for a fifth of the time: what leaves little there leaves no more here.
+    """
+    here = max(0.0, _correlation_at(*aligned_details(reference, moving, matrix, **kind), 0, 0))
+    own = own_details(reference, moving, **kind)
+    fixed, other = ((_halved(planes), _halved(window)) for planes, window in own)
+    kept = min(
+        4 * float((small * small).sum()) / max(float((planes * planes).sum()), 1e-12)
+        for small, planes in ((fixed[0], own[0][0]), (other[0], own[1][0]))
+    )
+    # So little of what correlates may be left there, and, of what is kept, so much more.
+    left = 1 - max(least_like(here, KNOWN_TO), LEAST_LIKE * here)
+    # Displacements by odd numbers of pixels lie between those here.
+    least = LEAST_LIKE * (1 - left / max(kept, 1e-6))
+    if least <= MINOR:
+        return True
+    grid = np.array([[2.0, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
+    local = np.linalg.inv(grid) @ scaled(matrix, 2.0**-reference.index) @ grid
+    surface = _surface_beyond(*placed_together(fixed, other, local))
+    middle_y, middle_x = (length // 2 for length in surface.shape)
+    right, down = np.maximum(0, distance // 2 - 1).astype(int).tolist()
+    near = (
+        slice(middle_y - down, middle_y + down + 1),
+        slice(middle_x - right, middle_x + right + 1),
+    )
+    surface[near] = -np.inf
+    return bool(surface.max() > least)
+
+
+def _halved(planes: Floats) -> Floats:
+    return floats(cv2.resize(planes, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
 
 
 def whole_correlation(
@@ -240,7 +299,8 @@ def _peaks_away(surface: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     around = cv2.dilate(surface, np.ones((5, 5), np.uint8))
     peaks = (surface >= around) & np.isfinite(surface)
     peaks[[0, -1]] = peaks[:, [0, -1]] = False
-    y, x = np.nonzero(peaks)
+    # Of an array that is flat, in a quarter of the time.
+    y, x = np.divmod(np.flatnonzero(peaks), surface.shape[1])
     middle_y, middle_x = (length // 2 for length in surface.shape)
     away = np.hypot(x - middle_x, y - middle_y) > SAME_PLACE
     return y[away], x[away]
