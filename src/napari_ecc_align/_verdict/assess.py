@@ -34,7 +34,7 @@ from .limits import (
     WRONG,
 )
 from .line_fields import field_offset
-from .model_check import homography_shift, levels_apart
+from .model_check import colours_apart, homography_shift, levels_apart
 from .pair_tiles import (
     all_tiles,
     first_seconded,
@@ -141,9 +141,12 @@ def _found_by_tiles(
         evidence = _with_what_costs(laid, evidence)
         yield
     evidence, judgement = yield from _with_model_checked(laid, evidence)
-    if judgement.verdict == "aligned" and _may_be_pulled(laid, evidence):
-        apart = yield from levels_apart(laid.pyramids, laid.estimate, model, evidence.hull)
-        evidence = replace(evidence, levels_apart=apart)
+    if judgement.verdict == "aligned":
+        apart = 0.0
+        if _may_be_pulled(laid, evidence):
+            apart = yield from levels_apart(pyramids, estimate, model, evidence.hull)
+        colours = colours_apart(pyramids, estimate.matrix)
+        evidence = replace(evidence, levels_apart=apart, colours_apart=colours)
         judgement = judge(evidence)
     if evidence.by_edges and slides(evidence):
         judgement = judgement.doubted("Edges that so many images have may lie alike by chance.")

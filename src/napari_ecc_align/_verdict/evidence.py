@@ -63,6 +63,8 @@ class Evidence:
     levels_apart : float
         How far a coarser level lies from where fine detail is laid, beyond doubt (px, RMS at the
         corners); 0 where that was not asked.
+    colours_apart : float
+        How far red, green or blue lies from where all are laid, beyond doubt (px).
     frame_uncertainty : float
         As `corner_uncertainty`, at the corners of the reference's frame.
     hull : ndarray of float64, shape (n, 2), or None
@@ -92,6 +94,7 @@ class Evidence:
     fields: float = 0.0
     lines: float = 0.0
     levels_apart: float = 0.0
+    colours_apart: float = 0.0
     frame_uncertainty: float = 0.0
     hull: NDArray[np.float64] | None = None
     by_edges: bool = False
@@ -109,8 +112,8 @@ class Evidence:
 
     @property
     def contradiction(self) -> float:
-        """How far (px, RMS) tiles and a coarser level contradict the transform beyond doubt."""
-        return hypot(self.pattern.contradiction, self.levels_apart)
+        """How far (px, RMS) tiles, levels and colours contradict the transform beyond doubt."""
+        return hypot(self.pattern.contradiction, self.levels_apart, self.colours_apart)
 
     @cached_property
     def _moved(self) -> float:

@@ -5,16 +5,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.steps import retold
+from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._ecc.refined import Refined
+from .._images.pyramid.colours import colour_levels, to_squares
 from .._images.pyramid.levels import InSteps
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import corners, map_points
 from .._transform.matrices import MotionModel
-from .limits import CLEAR_SIGMAS, ITERATIONS, LARGEST_UNCERTAINTY, SECOND_PIXELS, beyond
+from .limits import (
+    CLEAR_SIGMAS,
+    ITERATIONS,
+    LARGEST_UNCERTAINTY,
+    LIKE,
+    MOST_PIXELS,
+    SECOND_PIXELS,
+    beyond,
+)
 from .residual_pattern import SIGMAS
 from .tile_matching import Tiles
 from .uncertainty import spread_share
@@ -93,6 +102,27 @@ def levels_apart(
     found = yield from refiner.polished(estimate.matrix)
     shift, sigma = _moved(pyramids, estimate, found, hull)
     return beyond(shift, float(np.hypot(sigma, found.bias)))
+
+
+def colours_apart(pyramids: Pyramids, matrix: NDArray[np.float64]) -> float:
+    """Return how far (px) red, green or blue lies from where a matrix lays all, beyond doubt.
+
+    Of those that show the same in both images; 0 where these are not in colour and in memory.
+    """
+    if pyramids.colours is None:
+        return 0.0
+    index, farthest = pyramids.index_below(MOST_PIXELS), 0.0
+    grays = pyramids.reference[index], pyramids.moving[index]
+    pairs = zip(*map(colour_levels, pyramids.colours, grays), strict=True)
+    start = to_squares(matrix, index)
+    options = SearchOptions("translation", max_iterations=ITERATIONS)
+    for reference, moving in pairs:
+        found = outcome_of(Refiner([reference], [moving], options).polished(start))
+        if found.solution.converged and abs(found.solution.ecc) > LIKE:
+            distance = float(np.hypot(*(found.matrix - start)[:2, 2]))
+            sigma = float(np.hypot(found.uncertainty, found.bias))
+            farthest = max(farthest, 2**index * beyond(distance, sigma))
+    return farthest
 
 
 def _moved(

@@ -25,6 +25,7 @@ from .residual_pattern import where_different
 from .rival import Rival
 from .second_motion import SecondMotion
 from .tile_matching import Tiles
+from .wording import told_of_colours
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -221,6 +222,8 @@ def _why_beside(evidence: Evidence) -> str | None:
             f"The fine detail fits, but the images as a whole fit better {offset:.1f} px from "
             "where it puts them."
         )
+    if evidence.colours_apart > WRONG:
+        return told_of_colours(evidence.colours_apart)
     if evidence.levels_apart > evidence.exactness * RIGHT and not between:
         return f"Fine and coarse detail lie {evidence.levels_apart:.1f} px apart."
     return None
