@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import hypot
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +112,8 @@ class Evidence:
     @property
     def contradiction(self) -> float:
         """How far (px, RMS) tiles, levels and colours contradict the transform beyond doubt."""
-        return hypot(self.pattern.contradiction, self.levels_apart, self.colours_apart)
+        # What is off is so for each of them.
+        return max(self.pattern.contradiction, self.levels_apart, self.colours_apart)
 
     @cached_property
     def _moved(self) -> float:
