@@ -317,6 +317,23 @@ def test_a_whole_that_lies_beside_the_fine_detail_is_doubtful():
     assert verdict_of(whole=beside, motion=moved(20, 10), second=other(-20, -10))[0] == "aligned"
 
 
+def test_colours_that_lie_a_pixel_apart_are_doubted():
+    told = "The colours lie apart, up to 1.2 px from where it puts them."
+    assert verdict_of(colours_apart=1.2) == ("doubtful", told)
+    assert verdict_of(colours_apart=0.9)[0] == "aligned"
+
+
+def test_fine_and_coarse_detail_that_lie_apart_are_told_and_if_not_right_doubted():
+    told = "Fine and coarse detail lie {} px apart."
+    assert verdict_of(levels_apart=0.6) == ("doubtful", told.format(0.6))
+    verdict, reason = verdict_of(levels_apart=0.4)
+    assert verdict == "aligned" and reason.endswith(told.format(0.4))
+    assert "coarse" not in verdict_of(levels_apart=0.3)[1]
+    # Of two motions, coarse detail lies between them.
+    two = {"motion": moved(20, 10), "second": other(-20, -10)}
+    assert verdict_of(levels_apart=0.6, **two)[0] == "aligned"
+
+
 @pytest.mark.parametrize(("where", "known"), [("whole", WholeFit), ("turned", lambda it: it)])
 def test_a_place_that_leaves_twice_as_much_unexplained_is_no_rival(where, known):
     assert verdict_of(**{where: known(Rival(0.99, 0.981))})[0] == "doubtful"

@@ -1,4 +1,4 @@
-"""A homography on all pixels, asked of an estimate: its shift, and when it says nothing."""
+"""A homography on all pixels, or a coarser level, asked of an estimate: what it says, and when."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import corner_error
-from napari_ecc_align._verdict.model_check import homography_shift
+from napari_ecc_align._verdict.model_check import homography_shift, levels_apart
 from napari_ecc_align._verdict.tile_matching import tile_evidence
 from pairs import known_pair, random_transform
 
@@ -79,3 +79,13 @@ def test_tiles_that_do_not_agree_have_no_say(known, pyramids):
 
     off = known.truth.matrix @ np.diag([1.008, 0.996, 1])
     assert checked(pyramids, off, lose) is not None
+
+
+def test_a_coarser_level_contradicts_what_is_off_and_not_what_is_right(known, pyramids):
+    def apart(off):
+        matrix = known.truth.matrix @ off
+        estimate = Estimate(matrix, False, 1, True, "identity", "intensity", 0.05)
+        return outcome_of(levels_apart(pyramids, estimate, "affine"))
+
+    assert apart(np.eye(3)) == 0
+    assert apart(np.array([[1, 0, 0.6], [0, 1, -0.3], [0, 0, 1]])) == pytest.approx(0.67, abs=0.1)

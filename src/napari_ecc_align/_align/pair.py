@@ -23,9 +23,12 @@ from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess_steps
 from .._verdict.finding import Judged
+from .._verdict.limits import WRONG
+from .._verdict.model_check import colours_apart
 from .._verdict.result import AlignmentResult
 from .._verdict.rules import is_inexact
 from .._verdict.trust import best_known, doubt_rivalled, doubt_surrounded, most_trusted
+from .._verdict.wording import told_of_colours
 from .alike import assessed_alike
 from .by_edges import asked_of_edges, is_placed, refined_by_edges
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
@@ -196,8 +199,18 @@ def _run_without_lines(
         return []
     found = yield from _results(without.job, run)
     found = [replace(one, reason=f"Without whole {without.lines}: {one.reason}") for one in found]
+    found = [_in_colours(one, pyramids) for one in found]
     # What no lines held remains another place.
     return found if without.held else doubt_rivalled([*results, *found], job.shape)[len(results) :]
+
+
+def _in_colours(result: AlignmentResult, pyramids: Pyramids) -> AlignmentResult:
+    """Return a result of gray images, in doubt where the colours that these had lie apart."""
+    matrix = np.asarray(result.transform.matrix, np.float64)
+    apart = colours_apart(pyramids, matrix) if result.aligned else 0.0
+    if apart <= WRONG:
+        return result
+    return replace(result, verdict="doubtful", reason=told_of_colours(apart))
 
 
 def _prepared(part: CountedPart) -> Generator[Progress, None, Pyramids]:

@@ -80,6 +80,8 @@ class Refiner:
     representation : {"intensity", "gradient", "orientation"}
     follows : bool, default: False
         More images are to be laid on the same blocks: what takes long to make is made once.
+    whole_pixels : int, optional
+        Levels of at most so many pixels are used whole.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Refiner:
         *,
         representation: Representation = "intensity",
         follows: bool = False,
+        whole_pixels: int = _WHOLE_PIXELS,
     ) -> None:
         depth = min(len(reference), len(moving))
         self._reference = reference = reference[:depth]
@@ -103,7 +106,7 @@ class Refiner:
         self._local: BlockSolver[Blocks] | None = None
         # A small moving image covers little of the reference even if all of it lies there.
         self._least = MIN_OVERLAP * min(1.0, moving[0].size / reference[0].size)
-        self.finest_whole = index_below(_WHOLE_PIXELS, reference)
+        self.finest_whole = index_below(whole_pixels, reference)
 
     def _whole_solver(self, index: int) -> InSteps[WholeLevelSolver]:
         """Return the solver of a whole level."""

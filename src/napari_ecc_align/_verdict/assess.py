@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .._common.steps import outcome_of
 from .._ecc.estimate import Estimate
+from .._ecc.gauss_newton import ALIKE
 from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import InSteps, Level
 from .._images.pyramid.pair import Pyramids
@@ -33,7 +34,7 @@ from .limits import (
     WRONG,
 )
 from .line_fields import field_offset
-from .model_check import homography_shift
+from .model_check import colours_apart, homography_shift, levels_apart
 from .pair_tiles import (
     all_tiles,
     first_seconded,
@@ -49,7 +50,7 @@ from .refusals import why_implausible, why_too_little
 from .residual_pattern import residual_pattern
 from .result import AlignmentResult
 from .rival import NO_RIVAL
-from .rules import doubted, is_deformed, is_hopeless, is_minor, judge, slides
+from .rules import is_deformed, is_hopeless, is_minor, judge, slides
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import SecondMotion, second_motion, still_tiles
 from .shifted_rival import whole_fit
@@ -141,9 +142,25 @@ def _found_by_tiles(
         evidence = _with_what_costs(laid, evidence)
         yield
     evidence, judgement = yield from _with_model_checked(laid, evidence)
+    if judgement.verdict == "aligned":
+        apart = 0.0
+        if _may_be_pulled(laid, evidence):
+            apart = yield from levels_apart(pyramids, estimate, model, evidence.hull)
+        colours = colours_apart(pyramids, estimate.matrix)
+        evidence = replace(evidence, levels_apart=apart, colours_apart=colours)
+        judgement = judge(evidence)
     if evidence.by_edges and slides(evidence):
-        judgement = doubted(judgement, "Edges that so many images have may lie alike by chance.")
+        judgement = judgement.doubted("Edges that so many images have may lie alike by chance.")
     return Finding(judgement, laid.inverted, ecc, before, fine, evidence)
+
+
+def _may_be_pulled(laid: Laid, evidence: Evidence) -> bool:
+    """Tell whether something may pull all tiles alike: images differ, or tiles scatter.
+
+    By more than noise and what is stated; what noise alone leaves is stated.
+    """
+    differ = abs(laid.estimate.refined.solution.ecc) < ALIKE if laid.estimate.refined else False
+    return differ or evidence.pattern.scatter > evidence.corner_uncertainty
 
 
 def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Evidence:

@@ -59,6 +59,11 @@ class Evidence:
     lines : float
         How far from where they lie they fit best without whole columns and rows, in px; 0 unless
         these hold them there.
+    levels_apart : float
+        How far a coarser level lies from where fine detail is laid, beyond doubt (px, RMS at the
+        corners); 0 where that was not asked.
+    colours_apart : float
+        How far red, green or blue lies from where all are laid, beyond doubt (px).
     frame_uncertainty : float
         As `corner_uncertainty`, at the corners of the reference's frame.
     hull : ndarray of float64, shape (n, 2), or None
@@ -87,6 +92,8 @@ class Evidence:
     stays: float = 0.0
     fields: float = 0.0
     lines: float = 0.0
+    levels_apart: float = 0.0
+    colours_apart: float = 0.0
     frame_uncertainty: float = 0.0
     hull: NDArray[np.float64] | None = None
     by_edges: bool = False
@@ -101,6 +108,12 @@ class Evidence:
     def lies_still(self, within: float = LARGEST_UNCERTAINTY) -> bool:
         """Tell whether the images lie, to `within` px, where what belongs to the camera stays."""
         return self._moved <= within
+
+    @property
+    def contradiction(self) -> float:
+        """How far (px, RMS) tiles, levels and colours contradict the transform beyond doubt."""
+        # What is off is so for each of them.
+        return max(self.pattern.contradiction, self.levels_apart, self.colours_apart)
 
     @cached_property
     def _moved(self) -> float:
@@ -129,3 +142,9 @@ class Judgement:
     verdict: Verdict
     reason: str
     placed: bool = False
+
+    def doubted(self, why: str) -> Judgement:
+        """Return a judgement that is at most "doubtful", with what is doubted in its reason."""
+        if self.verdict != "aligned":
+            return self
+        return Judgement("doubtful", f"{self.reason} {why}")

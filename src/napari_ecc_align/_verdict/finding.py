@@ -51,7 +51,7 @@ def result_of(
 ) -> AlignmentResult:
     """Return the result of a finding, with the estimate and transform that it judges."""
     sign = -1 if found.inverted else 1
-    contradiction = found.evidence.pattern.contradiction if found.evidence else 0.0
+    contradiction = found.evidence.contradiction if found.evidence else 0.0
     return AlignmentResult(
         transform=transform,
         verdict=found.judgement.verdict,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import TypeVar
 
 import numpy as np
@@ -60,3 +61,8 @@ ITERATIONS = 12
 def least_like(here: Correlation, known_to: float = 0.0) -> Correlation:
     """Return what correlates more than this where another place leaves not twice as much."""
     return 1 - TIMES_LEFT * (1 - here) - known_to
+
+
+def beyond(distance: float, sigma: float) -> float:
+    """Return which part of a distance, in quadrature, is no accident of its sigma."""
+    return sqrt(max(0.0, distance**2 - (CLEAR_SIGMAS * sigma) ** 2))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._common.quantiles import middle
 from .._transform.coordinates import corners
-from .limits import CLEAR_SIGMAS, LEAST_AGREEING, LEAST_LIKE, LEAST_TILES, RIGHT, WRONG
+from .limits import LEAST_AGREEING, LEAST_LIKE, LEAST_TILES, RIGHT, WRONG, beyond
 from .neighbours import LEAST_DISPLACED, like_neighbours, neighbours, shared_with
 from .peaks import PEAK_ERROR
 from .tile_matching import Tiles
@@ -81,8 +81,7 @@ class ResidualPattern:
 
     @property
     def _at_corners(self) -> float:
-        doubt = CLEAR_SIGMAS * self.corner_sigma
-        return float(np.sqrt(max(0.0, self.corner_shift**2 - doubt**2)))
+        return beyond(self.corner_shift, self.corner_sigma)
 
     @property
     def sentence(self) -> str:

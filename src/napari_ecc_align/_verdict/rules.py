@@ -19,19 +19,14 @@ from .limits import (
     LEAST_PART,
     LIKE,
     MINOR,
+    RIGHT,
     WRONG,
 )
 from .residual_pattern import where_different
 from .rival import Rival
 from .second_motion import SecondMotion
 from .tile_matching import Tiles
-
-
-def doubted(judgement: Judgement, why: str) -> Judgement:
-    """Return a judgement that is at most "doubtful", with what is doubted added to its reason."""
-    if judgement.verdict != "aligned":
-        return judgement
-    return Judgement("doubtful", f"{judgement.reason} {why}")
+from .wording import told_of_colours
 
 
 # Before and after each question, which seldom adds anything.
@@ -89,6 +84,8 @@ def judge(evidence: Evidence) -> Judgement:
     elif evidence.frame_uncertainty > LARGEST_UNCERTAINTY:
         known = f"The corners of the frame are known to {evidence.frame_uncertainty:.2g} px"
         said.append(f"{known}: they lie far from what both images show.")
+    if evidence.levels_apart > LARGEST_UNCERTAINTY:
+        said.append(f"Fine and coarse detail lie {evidence.levels_apart:.1f} px apart.")
     return Judgement("aligned", " ".join(said))
 
 
@@ -228,6 +225,10 @@ def _why_beside(evidence: Evidence) -> str | None:
             f"The fine detail fits, but the images as a whole fit better {offset:.1f} px from "
             "where it puts them."
         )
+    if evidence.colours_apart > WRONG:
+        return told_of_colours(evidence.colours_apart)
+    if evidence.levels_apart > evidence.exactness * RIGHT and not between:
+        return f"Fine and coarse detail lie {evidence.levels_apart:.1f} px apart."
     return None
 
 

@@ -54,3 +54,8 @@ def _signed(value: float) -> str:
 def _give_or_take(sigma: float) -> str:
     """Return an uncertainty, rounded up; nothing where there is none."""
     return f" ± {math.ceil(100 * sigma) / 100:.2f}" if 0 < sigma < math.inf else ""
+
+
+def told_of_colours(apart: float) -> str:
+    """Say how far (px) a colour lies from where all of them are laid."""
+    return f"The colours lie apart, up to {apart:.1f} px from where it puts them."

@@ -13,6 +13,7 @@ from ..._transform.matrices import Matrix
 from ..opacity import opacity_of_lazy
 from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed
 from ..sources import LazyImage, Source
+from .colours import has_colours
 from .levels import SMALLEST, InSteps, Level, image_pyramid_steps, index_below, row_strips
 from .on_demand import lazy_pyramid
 
@@ -29,13 +30,15 @@ class Pyramids:
     """Both images as pyramids, full resolution first, and why nothing can be done with them.
 
     `flaw` is a sentence, or None. `unmoved` maps pixels of the reference to where they lie in the
-    moving image without any alignment.
+    moving image without any alignment. `colours` are the images, if both are in colour and in
+    memory.
     """
 
     reference: list[Level]
     moving: list[Level]
     flaw: str | None
     unmoved: Matrix = field(default_factory=lambda: np.eye(3))
+    colours: tuple[Source, Source] | None = None
 
     def index_below(self, pixels: int) -> int:
         """Return the finest level on which neither image has more pixels than that."""
@@ -50,7 +53,9 @@ def make_pyramids(reference: Source, moving: Source, unmoved: Matrix) -> InSteps
     second = yield from _kept(moving, first.weights)
     if second.flaw:
         return Pyramids([], [], f"The moving image {second.flaw}.", unmoved)
-    return Pyramids(first.levels, second.levels, None, unmoved)
+    both = has_colours(reference) and has_colours(moving)
+    colours = (reference, moving) if both else None
+    return Pyramids(first.levels, second.levels, None, unmoved, colours)
 
 
 @dataclass(frozen=True, eq=False)
