@@ -83,7 +83,7 @@ def test_a_film_of_volumes_that_bends_is_shown_kept_undone_and_given_to_labels(
     from napari_ecc_align._gui.results.drift_plot import drift_canvas
 
     shift, bends = drift_canvas(run, dark=False).figure.axes
-    assert shift.get_ylabel() == "shift, µm" and bends.get_ylabel() == "bends, voxels"
+    assert shift.get_ylabel() == "shift, µm" and bends.get_ylabel() == "bends,\nvoxels"
     assert bends.lines[0].get_ydata() == pytest.approx([0, 1, 2], abs=0.02)
     run.save(tmp_path / "film.npz")
     assert all(map(same, load_volume_transforms(tmp_path / "film.npz"), FIELDS))

@@ -40,7 +40,7 @@ _APART = WRONG
 # Where a field bends so many times as much as elsewhere, what is seen there is to say so on its
 # own, to so many px. Of fields that are as stiff everywhere one place in a thousand bends so.
 _UNLIKE, _ALONE = TIMES_LEFT, LEAST_PART * WRONG
-# Images are torn that do not fit on more than such a share, where windows tell.
+# Images may be torn that do not fit on more than such a share.
 _SOME = LEAST_PART * LEAST_SHARE
 
 
@@ -147,7 +147,8 @@ def unheld(
 
     Sigma is that of a field as stiff everywhere. One that runs between two sides of a tear bends
     there alone; and what is torn in one place may be so in others. Where windows alone say where
-    it lies nothing is taken on trust.
+    it lies nothing is taken on trust. A tear through what shows nothing makes no more misfits than
+    noise does by chance there: of either, what shows nothing is not to be relied upon.
 
     Parameters
     ----------
@@ -174,10 +175,11 @@ def unheld(
         unlike = bending > _UNLIKE**2 * np.median(bending[counted])
     sigma = WINDOW / CELL
     xx, xy, yy = 2 * np.pi * sigma**2 * blurred(floats(estimate.system.cells), sigma)
-    alone = (xx + yy) / np.maximum(xx * yy - xy * xy, np.float32(1e-12))
+    told, least = xx * yy - xy * xy, np.float32(1e-12)
+    # Of what is exactly flat windows say nothing at all.
+    alone = np.where(told > least, (xx + yy) / np.maximum(told, least), np.inf)
     seen = estimate.seen.shown > 0
-    # Where there is nothing to see, chance makes misfits.
-    torn = np.count_nonzero(seen & misfit & (alone <= WRONG**2)) > _SOME * np.count_nonzero(seen)
+    torn = np.count_nonzero(seen & misfit) > _SOME * np.count_nonzero(seen)
     return np.asarray(alone > np.where(unlike, _ALONE, WRONG if torn else np.inf) ** 2)
 
 

@@ -129,7 +129,7 @@ def drift_canvas(run: FinishedRun, *, dark: bool) -> QWidget:
         shift.legend(loc="best", fontsize="small")
         turned, name = ("rotation", "turn, °")
         if "bends_up_to" in drift:
-            turned, name = "bends_up_to", f"bends, {'voxels' if 'z' in drift else 'px'}"
+            turned, name = "bends_up_to", f"bends,\n{'voxels' if 'z' in drift else 'px'}"
         turn.plot(frames, drift[turned], "-", color="gray")
         turn.set_ylabel(name)
         turn.set_xlabel(run.task.frames.called[:-1])
