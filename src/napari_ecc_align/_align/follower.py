@@ -79,5 +79,6 @@ class Follower:
             # What is measured of the next frames is measured of this one, too.
             refiner = Refiner(pyramids.reference, pyramids.moving, options, follows=True)
             again = outcome_of(refiner.followed(refined.matrix, refined))
-            estimate = replace(found.estimate, refined=replace(refined, moves=again.moves))
+            alike = replace(refined, moves=again.moves, begun=again.begun)
+            estimate = replace(found.estimate, refined=alike)
             self.basis = replace(found, estimate=estimate)
