@@ -384,7 +384,8 @@ class Refiner:
         sampler = TileSampler(moving, origins, size, representation=self.representation)
         seen = foretold.moves if foretold else None
         same = seen is not None and np.array_equal(seen.centres, blocks.centres)
-        solver.add(blocks, planes_first(sampler), seen.noise if seen and same else None)
+        noise = seen.noise if seen and same else None
+        solver.add(blocks, planes_first(sampler), noise, seen=seen is not None)
 
     def _aim(self, result: Refined, used: int, most: int) -> float:
         """Return the uncertainty (px of level 0) at which a level has done its part.

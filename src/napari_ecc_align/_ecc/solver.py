@@ -99,8 +99,16 @@ class _Part(Generic[AnyBlocks]):
 
     def fit(self, matrix: Array) -> Fit:
         """Sample the moving image at `matrix` and fit it."""
+        image = self._sample(matrix)
+        if self.linearised is not None and self.linearised.seen is None:
+            # Whether all of it is seen, its own sum tells.
+            fit = self.linearised.fit(image)
+            if not np.isnan(fit.pair[1]):
+                self._image = image
+                self.last = fit
+                return fit
         self.linearised, self._image = linearised_for(
-            self._sample(matrix),
+            image,
             self.blocks.valid,
             self.linearised,
             partial(self._linearise, self.blocks),
@@ -164,12 +172,23 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         self._parts: list[_Part[AnyBlocks]] = []
         self._last: tuple[Step, float] | None = None
 
-    def add(self, blocks: AnyBlocks, sample: Sampler, noise: Array | None = None) -> None:
+    def add(
+        self,
+        blocks: AnyBlocks,
+        sample: Sampler,
+        noise: Array | None = None,
+        *,
+        seen: bool = False,
+    ) -> None:
         """Add blocks of the reference level, and what samples the moving level on them.
 
         Perhaps with the noise of the reference's gradients, (n, p, p), as another image has told.
+        All of them are likely to be `seen`.
         """
-        self._parts.append(_Part(blocks, sample, self._linearise, noise))
+        part = _Part(blocks, sample, self._linearise, noise)
+        if seen and blocks.valid is None:
+            part.linearised = self._linearise(blocks, None)
+        self._parts.append(part)
 
     @property
     def moves(self) -> BlockMoves | None:
