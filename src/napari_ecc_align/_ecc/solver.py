@@ -315,10 +315,11 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         noise = chained([part.noise for part in self._parts if part.noise is not None])
         # In a third of the time of `tensordot`.
         weights = equations.weights * equations.gains
-        return _without(normal, (weights @ noise.reshape(len(noise), -1)).reshape(normal.shape))
+        summed = (weights @ noise.reshape(len(noise), -1)).reshape(normal.shape)
+        return without_noise(normal, summed)
 
 
-def _without(normal: Array, noise: Array) -> Array:
+def without_noise(normal: Array, noise: Array) -> Array:
     """Return the normal matrix without noise, of which every direction keeps at least a tenth."""
     if _is_positive(noise) and _is_positive(_MOST_NOISE * normal - noise):
         return normal - noise
