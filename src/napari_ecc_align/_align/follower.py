@@ -12,6 +12,7 @@ from .._common.steps import outcome_of
 from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
+from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
 from .._verdict.finding import Judged
 from .._verdict.followed import judged_like, may_be_followed
@@ -36,11 +37,23 @@ class Follower:
 
     def __init__(self, basis: Judged | None = None) -> None:
         self.basis = basis
+        self._last: tuple[list[Level], AlignmentResult | None] | None = None
 
     def followed(
         self, pyramids: Pyramids, options: SearchOptions, initial: NDArray[np.float64] | None
     ) -> Generator[None, None, AlignmentResult | None]:
-        """Align the next frame from where the last was found; None if that settles nothing."""
+        """Align the next frame from where the last was found; None if that settles nothing.
+
+        Asked again of the same frame, it says the same.
+        """
+        if self._last is None or self._last[0] is not pyramids.moving:
+            found = yield from self._followed(pyramids, options, initial)
+            self._last = pyramids.moving, found
+        return self._last[1]
+
+    def _followed(
+        self, pyramids: Pyramids, options: SearchOptions, initial: NDArray[np.float64] | None
+    ) -> Generator[None, None, AlignmentResult | None]:
         before = self.basis
         if before is None or before.estimate.refined is None or initial is None:
             return None
@@ -79,5 +92,6 @@ class Follower:
             # What is measured of the next frames is measured of this one, too.
             refiner = Refiner(pyramids.reference, pyramids.moving, options, follows=True)
             again = outcome_of(refiner.followed(refined.matrix, refined))
-            estimate = replace(found.estimate, refined=replace(refined, moves=again.moves))
+            alike = replace(refined, moves=again.moves, begun=again.begun)
+            estimate = replace(found.estimate, refined=alike)
             self.basis = replace(found, estimate=estimate)

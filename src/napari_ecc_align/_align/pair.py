@@ -17,7 +17,7 @@ from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, SearchOptions
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.pyramid.representations import Representation
-from .._images.sources import ImageLike, LazyArray, checked_source
+from .._images.sources import ImageLike, LazyArray, LoadedImage, checked_source
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
@@ -33,7 +33,7 @@ from .alike import assessed_alike
 from .by_edges import asked_of_edges, is_placed, refined_by_edges
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .held_parts import parts_by_field, without_held_lines
-from .mirrored import aligned_either_way
+from .mirrored import aligned_either_way, is_mirrored
 from .options import Job, checked_initial
 from .progress import Progress
 from .region_start import start_in_region
@@ -95,8 +95,27 @@ def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     """Align what a job says, one step at a time; as `align_steps`."""
     began = time.perf_counter()
     job = counted_sources(job)
-    result = yield from aligned_either_way(job, _as_they_are, _nearby)
+    result = yield from _followed(job)
+    if result is None or not result.aligned:
+        result = yield from aligned_either_way(job, _as_they_are, _nearby)
     return replace(result, seconds=time.perf_counter() - began)
+
+
+def _followed(job: Job) -> Generator[Progress, None, AlignmentResult | None]:
+    """Follow the frame before as the images are; None if that settles nothing, or is not all."""
+    if job.follower is None or job.options.mirrored or is_mirrored(job.initial):
+        return None
+    sources = job.reference, job.moving
+    plain = all(isinstance(one, LoadedImage) and one.mask is None for one in sources)
+    if not plain or job.reference.shape[:2] != job.moving.shape[:2]:
+        return None
+    preparing = Progress(0.0, "preparing the images")
+    yield preparing
+    pyramids = yield from retold(make_pyramids(*sources, np.eye(3)), lambda _: preparing)
+    if pyramids.flaw:
+        return None
+    steps = job.follower.followed(pyramids, job.options, job.initial)
+    return (yield from retold(steps, lambda _: Progress(0.5, "initial")))
 
 
 def _as_they_are(job: Job) -> Generator[Progress, None, AlignmentResult]:

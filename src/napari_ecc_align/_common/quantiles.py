@@ -18,7 +18,9 @@ def quantile(values: NDArray[np.float64], share: float) -> float:
     """
     if not len(values):
         return float("nan")
-    ordered = np.sort(values)
+    # In half of the time of `np.sort`, of a few.
+    ordered = values.copy()
+    ordered.sort()
     at = share * (len(ordered) - 1)
     below, above = ordered[int(at)], ordered[min(int(at) + 1, len(ordered) - 1)]
     return float(below + (at - int(at)) * (above - below))

@@ -71,26 +71,23 @@ def block_moves(
     seen = [fit.correlations for fit in fits if fit.correlations is not None]
     if len(seen) < len(fits):
         return None
-    # Of all models, two parameters do nothing but move.
-    half = len(motion.model.basis) // 2
-    both = [int(motion.model.basis[row].argmax()) for row in (0, half)]
+    x, y = motion.model.shifts
     gains, variances = (
         chained([getattr(fit, name) for fit in fits]) for name in ("gains", "variances")
     )
     normals = chained([fit.normals for fit in fits])
     scores = chained([fit.scores for fit in fits])
-    left = scores - (normals * gains[:, None, None] - noise) @ delta
-    own = normals[:, both][:, :, both]
-    total = np.trace(own, axis1=1, axis2=2)
-    noisy = np.trace(noise[:, both][:, :, both], axis1=1, axis2=2)
+    left = scores - gains[:, None] * (normals @ delta) + noise @ delta
+    xx, xy, yy = normals[:, x, x], normals[:, x, y], normals[:, y, y]
+    noisy = noise[:, x, x] + noise[:, y, y]
     with np.errstate(all="ignore"):
-        kept = np.clip(1 - noisy / (gains * total), _LEAST_KEPT, 1)
-        mean, apart = total / 2, np.hypot((own[:, 0, 0] - own[:, 1, 1]) / 2, own[:, 0, 1])
-        smallest = mean - apart
-        determinant = smallest * (mean + apart)
-        adjoint = own[:, ::-1, ::-1] * np.array([[1, -1], [-1, 1]])
-        moves = (adjoint @ left[:, both, None])[:, :, 0] / (determinant * gains * kept)[:, None]
-        sigmas = np.sqrt(_CORRELATED * variances / smallest) / np.abs(gains * kept)
+        kept = gains * np.clip(1 - noisy / (gains * (xx + yy)), _LEAST_KEPT, 1)
+        smallest = (xx + yy) / 2 - np.hypot((xx - yy) / 2, xy)
+        scale = (xx * yy - xy**2) * kept
+        along = (yy * left[:, x] - xy * left[:, y]) / scale
+        across = (xx * left[:, y] - xy * left[:, x]) / scale
+        moves = np.stack([along, across], axis=1)
+        sigmas = np.sqrt(_CORRELATED * variances / smallest) / np.abs(kept)
     known = np.isfinite(sigmas) & np.isfinite(moves).all(axis=1)
     # The parameters are lengths in radii of the level, and move the moving image back.
     moves = np.where(known[:, None], -motion.radius * moves, 0.0)

@@ -40,7 +40,9 @@ def ecc(reference: Floats, valid: Bools | None, moving: Floats) -> float:
     shared = np.isfinite(reference + moving)
     if valid is not None:
         shared &= valid
-    a, b = reference[shared], moving[shared]
+    # In half of the time of an array of booleans.
+    at = np.flatnonzero(shared)
+    a, b = reference.take(at), moving.take(at)
     if len(a) < _LEAST_PIXELS:
         return 0.0
     a, b = a - a.mean(), b - b.mean()

@@ -168,9 +168,12 @@ class Step:
         """
         p = len(self.normal)
         n = int((self.normals[:, 0, 0] > 0).sum())
+        nothing = np.full((p, p), np.inf), float("inf")
+        if n <= p:
+            return nothing
         values, vectors = eigen((self.normal + self.normal.T) / 2)
-        if n <= p or values[0] <= 1e-9 * values[-1]:
-            return np.full((p, p), np.inf), float("inf")
+        if values[0] <= 1e-9 * values[-1]:
+            return nothing
         inverse = (vectors / values) @ vectors.T
         own = self.delta
         if self.lengthened:

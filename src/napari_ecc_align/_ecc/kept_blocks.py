@@ -5,10 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from .._images.pyramid.blocks import Blocks
-from .._images.pyramid.levels import Floats, floats
+from .._images.pyramid.levels import Floats, Level, floats
+from .._images.pyramid.representations import Representation
 from .._transform.models import Array, Frame, Model
 from . import moments
 from .normal_equations import LinearisedBlocks
+
+# The Jacobian of so few pixels of tiles is kept: as many as fit into a cache.
+_KEPT_PIXELS = 2**18
+
+
+def linearised_once(
+    level: Level, blocks: Blocks, model: Model, frame: Frame, representation: Representation
+) -> LinearisedBlocks:
+    """Return blocks of a level, seen whole, linearised for all images that are laid on them."""
+    if blocks.planes > 1 or blocks.values.size > _KEPT_PIXELS:
+        return LinearisedBlocks(blocks, model, frame, None)
+    key = blocks.centres.tobytes(), blocks.size, model.name, representation
+    return level.recent("kept blocks", key, lambda: KeptBlocks(blocks, model, frame))
 
 
 class KeptBlocks(LinearisedBlocks):

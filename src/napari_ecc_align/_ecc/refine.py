@@ -17,7 +17,8 @@ from .._transform.coordinates import scaled
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .gauss_newton import SLOWEST, GaussNewton
-from .kept_blocks import KeptBlocks
+from .inner_level import inner_solver, known_as
+from .kept_blocks import linearised_once
 from .motion import PlaneMotion
 from .normal_equations import LinearisedBlocks
 from .options import SearchOptions
@@ -57,15 +58,9 @@ _LOST_CERTAINTY = 0.5
 _TOGETHER = 2**18
 # A level of so many pixels has tiles enough to make a result precise without a finer one.
 _PLENTY = 500_000
-# The Jacobian of so few pixels of tiles is kept: as many as fit into a cache.
-_KEPT_PIXELS = 2**18
 # Tiles that know their place no better than to so many px of their level show different things:
 # finer levels would not know more.
 _LOST = 2.0
-# Where half of the tiles lie as far as this (px) from where the model puts them, and by so many
-# standard deviations, it does not suffice: neither more tiles nor finer ones are laid better. Of
-# pairs that it suffices for, those are up to 2.5 on coarse levels.
-_DEPARTED, _DEPARTED_SIGMAS = 0.5, 3.0
 _DEPARTED_ITERATIONS = 8
 
 
@@ -136,30 +131,29 @@ class Refiner:
         return self._local
 
     def _block_solver(self, index: int, least: float = MIN_OVERLAP) -> BlockSolver[Blocks]:
-        model, frame = self._options.motion, frame_of(self._reference[index].shape)
-
         # What the solver holds must not hold this, or neither is let go as soon as it can be.
         level, follows, form = self._reference[index], self._follows, self.representation
+        model, frame = self._options.motion, frame_of(level.shape)
 
         def linearise(blocks: Blocks, seen: Bools | None) -> LinearisedBlocks:
-            kept = follows and seen is None and blocks.planes == 1
-            if not kept or blocks.values.size > _KEPT_PIXELS:
+            if not follows or seen is not None:
                 return LinearisedBlocks(blocks, model, frame, seen)
-            key = blocks.centres.tobytes(), blocks.size, model.name, form
-            return level.recent("kept blocks", key, lambda: KeptBlocks(blocks, model, frame))
+            return linearised_once(level, blocks, model, frame, form)
 
         motion = PlaneMotion(model, frame)
         return BlockSolver(motion, linearise, epsilon=self._options.tolerance, least=least)
 
+    def _whole_blocks(self, index: int) -> InSteps[Blocks]:
+        level = self._reference[index]
+        size = _WHOLE_BLOCK if min(level.shape) >= 4 * _WHOLE_BLOCK else _SMALL_BLOCK
+        return whole_reference(level, size, representation=self.representation)
+
     def _prepared(self, index: int) -> InSteps[tuple[Blocks, Sampler]]:
         if index not in self._whole:
-            reference, moving = self._reference[index], self._moving[index]
-            size = _WHOLE_BLOCK if min(reference.shape) >= 4 * _WHOLE_BLOCK else _SMALL_BLOCK
-            kind = self.representation
-            self._whole[index] = (
-                (yield from whole_reference(reference, size, representation=kind)),
-                (yield from whole_moving(moving, reference.shape, size, representation=kind)),
-            )
+            shape, kind = self._reference[index].shape, self.representation
+            blocks = yield from self._whole_blocks(index)
+            moving = whole_moving(self._moving[index], shape, blocks.size, representation=kind)
+            self._whole[index] = blocks, (yield from moving)
         return self._whole[index]
 
     def coarse(
@@ -242,8 +236,22 @@ class Refiner:
 
     def followed(self, start: Array, before: Refined) -> InSteps[Refined]:
         """Refine a start from the finest whole level, as far as an image alike led to `before`."""
-        coarse = yield from self.coarse(start, first=self.finest_whole)
-        return (yield from retold(self.fine(coarse, before), lambda _: None))
+        index = self.finest_whole
+        solver = None
+        if np.isfinite(before.begun):
+            levels = self._reference[index], self._moving[index]
+            blocks = yield from self._whole_blocks(index)
+            local = scaled(start, 2.0**-index)
+            solver = inner_solver(*levels, blocks, self._options, local)
+        if solver is None:
+            coarse = yield from self.coarse(start, first=index)
+        else:
+            coarse = yield from self._run(
+                solver, index, start, iterations=_COARSE_ITERATIONS, tolerance=_LOOSE
+            )
+            coarse = known_as(before, coarse)
+        fine = yield from retold(self.fine(coarse, before), lambda _: None)
+        return replace(fine, begun=coarse.uncertainty)
 
     def fine(
         self, coarse: Refined, before: Refined | None = None
@@ -350,7 +358,7 @@ class Refiner:
             )
             result = replace((yield from retold(steps, reached)), tiles=used)
             yield result
-            departed = self._has_departed(solver, index)
+            departed = solver.has_departed(self._options.motion.shifts, 2.0**index)
             if departed and used >= min(MANY_TILES, len(choice)):
                 return replace(result, deformed=True)
             excess = result.uncertainty / self._aim(result, used, len(choice))
@@ -380,12 +388,8 @@ class Refiner:
         sampler = TileSampler(moving, origins, size, representation=self.representation)
         seen = foretold.moves if foretold else None
         same = seen is not None and np.array_equal(seen.centres, blocks.centres)
-        solver.add(blocks, planes_first(sampler), seen.noise if seen and same else None)
-
-    def _has_departed(self, solver: BlockSolver[Blocks], index: int) -> bool:
-        """Tell whether half of the tiles lie clearly elsewhere than where the model puts them."""
-        distance, sigmas = solver.departure(self._options.motion.shifts)
-        return distance * 2.0**index > _DEPARTED and sigmas > _DEPARTED_SIGMAS
+        noise = seen.noise if seen and same else None
+        solver.add(blocks, planes_first(sampler), noise, seen=seen is not None)
 
     def _aim(self, result: Refined, used: int, most: int) -> float:
         """Return the uncertainty (px of level 0) at which a level has done its part.

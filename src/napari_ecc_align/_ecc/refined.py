@@ -20,7 +20,8 @@ class Refined:
     """A transform in px of level 0, and the solution (px of its level) that it comes from.
 
     And on how many tiles that was solved, 0 where it was on all of a level; of an image that
-    follows another, how each of them fits. It is `deformed` where the motion model does not lay
+    follows another, how each of them fits, and how well (px of level 0) was known from where they
+    `begun`, infinite if not. It is `deformed` where the motion model does not lay
     tiles on each other, `scattered` where these disagree by more than noise, and `folded` where
     values are a curve of each other that rises and falls.
     """
@@ -33,6 +34,7 @@ class Refined:
     deformed: bool = False
     scattered: bool = False
     folded: bool = False
+    begun: float = float("inf")
 
     @property
     def uncertainty(self) -> float:

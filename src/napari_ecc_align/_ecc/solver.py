@@ -42,6 +42,10 @@ _MOST_NOISE = 0.9
 _FLATTEST = 1e-3
 # By so many standard deviations, a spread of blocks is no accident.
 _CLEAR_SIGMAS = 3.0
+# Where half of the blocks lie as far as this (px) from where the model puts them, and by so many
+# standard deviations, it does not suffice: neither more tiles nor finer ones are laid better. Of
+# pairs that it suffices for, those are up to 2.5 on coarse levels.
+_DEPARTED, _DEPARTED_SIGMAS = 0.5, 3.0
 # Of so many pixels it is seen whether values are a curve of each other.
 _PIXELS = 2**11
 
@@ -95,8 +99,16 @@ class _Part(Generic[AnyBlocks]):
 
     def fit(self, matrix: Array) -> Fit:
         """Sample the moving image at `matrix` and fit it."""
+        image = self._sample(matrix)
+        if self.linearised is not None and self.linearised.seen is None:
+            # Whether all of it is seen, its own sum tells.
+            fit = self.linearised.fit(image)
+            if not np.isnan(fit.pair[1]):
+                self._image = image
+                self.last = fit
+                return fit
         self.linearised, self._image = linearised_for(
-            self._sample(matrix),
+            image,
             self.blocks.valid,
             self.linearised,
             partial(self._linearise, self.blocks),
@@ -160,12 +172,23 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         self._parts: list[_Part[AnyBlocks]] = []
         self._last: tuple[Step, float] | None = None
 
-    def add(self, blocks: AnyBlocks, sample: Sampler, noise: Array | None = None) -> None:
+    def add(
+        self,
+        blocks: AnyBlocks,
+        sample: Sampler,
+        noise: Array | None = None,
+        *,
+        seen: bool = False,
+    ) -> None:
         """Add blocks of the reference level, and what samples the moving level on them.
 
         Perhaps with the noise of the reference's gradients, (n, p, p), as another image has told.
+        All of them are likely to be `seen`.
         """
-        self._parts.append(_Part(blocks, sample, self._linearise, noise))
+        part = _Part(blocks, sample, self._linearise, noise)
+        if seen and blocks.valid is None:
+            part.linearised = self._linearise(blocks, None)
+        self._parts.append(part)
 
     @property
     def moves(self) -> BlockMoves | None:
@@ -204,30 +227,38 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         self._last = step, equations.noise
         return step
 
-    def departure(self, shifts: list[int]) -> tuple[float, float]:
-        """Return how far the typical block lies from where the last step puts it.
+    def has_departed(self, shifts: list[int], scale: float) -> bool:
+        """Tell whether half of the blocks lie clearly elsewhere than where a step puts them.
 
         Parameters
         ----------
         shifts : list of int
-            Which parameters shift the image along its axes.
+            Which two parameters shift the image along x and y.
+        scale : float
+            A pixel of the level in px of level 0.
+        """
+        distance, sigmas = self._departure(shifts)
+        return distance * scale > _DEPARTED and sigmas > _DEPARTED_SIGMAS
 
-        Returns
-        -------
-        distance, sigmas : float
-            In px of the level, and in standard deviations of what noise makes of it.
+    def _departure(self, shifts: list[int]) -> tuple[float, float]:
+        """Return how far the typical block lies from where the last step puts it.
+
+        In px of the level, and in standard deviations of what noise makes of it.
         """
         if self._last is None:
             return 0.0, 0.0
         step, noise = self._last
-        normals = step.normals[:, shifts][:, :, shifts]
-        scores = (step.scores - step.normals @ step.delta)[:, shifts]
-        used = np.linalg.det(normals) > _FLATTEST * normals.trace(axis1=1, axis2=2) ** len(shifts)
+        x, y = shifts
+        left = step.scores - step.normals @ step.delta
+        xx, xy, yy = step.normals[:, x, x], step.normals[:, x, y], step.normals[:, y, y]
+        determinant = xx * yy - xy**2
+        used = determinant > _FLATTEST * (xx + yy) ** 2
         if not used.any():
             return 0.0, 0.0
-        moved = np.linalg.solve(normals[used], scores[used][:, :, None])[:, :, 0]
-        distances = self._motion.radius * np.sqrt((moved**2).sum(axis=1))
-        excess = (moved * scores[used]).sum(axis=1) / max(CORRELATED * noise, 1e-30)
+        by_x, by_y, scale = left[:, x], left[:, y], np.where(used, determinant, 1.0)
+        along, across = (yy * by_x - xy * by_y) / scale, (xx * by_y - xy * by_x) / scale
+        distances = self._motion.radius * np.hypot(along, across)[used]
+        excess = (along * by_x + across * by_y)[used] / max(CORRELATED * noise, 1e-30)
         return middle(distances), float(np.sqrt(max(0.0, middle(excess))))
 
     @property
@@ -282,20 +313,26 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
                 part.measure_noise(equations.gains[first:after])
             first = after
         noise = chained([part.noise for part in self._parts if part.noise is not None])
-        summed = np.tensordot(equations.weights * equations.gains, noise, axes=1)
-        return _noise_filter(normal, summed) @ normal
+        # In a third of the time of `tensordot`.
+        weights = equations.weights * equations.gains
+        summed = (weights @ noise.reshape(len(noise), -1)).reshape(normal.shape)
+        return without_noise(normal, summed)
 
 
-def _noise_filter(normal: Array, noise: Array) -> Array:
-    """Return ``S`` so that ``S @ normal`` is the normal matrix without its noise.
-
-    Every direction keeps at least a tenth.
-    """
+def without_noise(normal: Array, noise: Array) -> Array:
+    """Return the normal matrix without noise, of which every direction keeps at least a tenth."""
+    if _is_positive(noise) and _is_positive(_MOST_NOISE * normal - noise):
+        return normal - noise
     try:
         root = np.linalg.cholesky(normal + 1e-9 * np.trace(normal) * np.eye(len(normal)))
     except np.linalg.LinAlgError:
-        return np.eye(len(normal))
+        return normal
     inverse = np.linalg.inv(root)
     values, vectors = eigen(inverse @ noise @ inverse.T)
     kept = (vectors * (1 - np.clip(values, 0, _MOST_NOISE))) @ vectors.T
-    return np.asarray(root @ kept @ inverse)
+    return np.asarray(root @ kept @ inverse @ normal)
+
+
+def _is_positive(matrix: Array) -> bool:
+    """Tell whether a matrix, which is symmetric but for rounding, has no negative eigenvalue."""
+    return bool(eigen((matrix + matrix.T) / 2)[0][0] >= 0)

@@ -113,13 +113,19 @@ class WholeReference:
         self._kept: dict[int, LinearisedLevel] = {}
 
     def linearised(self, seen: Bools | None) -> LinearisedLevel:
-        """Return the linearisation for pixels that are seen."""
+        """Return the linearisation for pixels that are seen, None for all."""
+        if seen is None:
+            return self._of_all
         for index, inside in enumerate(self._insides):
-            if seen is not None and nearly_covers(seen, inside):
+            if nearly_covers(seen, inside):
                 if index not in self._kept:
                     self._kept[index] = self._linearised(inside)
                 return self._kept[index]
         return self._linearised(seen)
+
+    @cached_property
+    def _of_all(self) -> LinearisedLevel:
+        return self._linearised(None)
 
     def _linearised(self, seen: Bools | None) -> LinearisedLevel:
         usual, squares = self._usual

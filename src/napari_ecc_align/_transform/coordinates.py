@@ -20,14 +20,14 @@ def checked_points(points: Numbers, axes: int = 2) -> NDArray[np.float64]:
 
 def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply a 3x3 matrix to points of shape (..., 2), or a 4x4 one to points of (..., 3)."""
+    *slopes, scale = matrix[-1].tolist()
     with np.errstate(all="ignore"):  # some may be carried to infinity
         mapped: NDArray[np.float64] = points @ matrix[:-1, :-1].T
         mapped += matrix[:-1, -1]
-        if not matrix[-1, :-1].any():
-            if matrix[-1, -1] != 1:
-                mapped /= matrix[-1, -1]
-        else:
-            mapped /= (points @ matrix[-1, :-1] + matrix[-1, -1])[..., np.newaxis]
+        if any(slopes):
+            mapped /= (points @ matrix[-1, :-1] + scale)[..., np.newaxis]
+        elif scale != 1:
+            mapped /= scale
     return mapped
 
 

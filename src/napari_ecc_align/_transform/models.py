@@ -21,6 +21,8 @@ from .parts import affine_at
 
 Array: TypeAlias = NDArray[np.float64]
 
+_LAST_ROW = [0.0, 0.0, 1.0]
+
 
 def _rows(size: int, entries: dict[tuple[int, int], float], parameters: int) -> Array:
     matrix = np.zeros((2 * size, parameters))
@@ -53,12 +55,12 @@ class Model:
     degree: int
     basis: Array = field(repr=False)
 
-    @property
+    @cached_property
     def n_parameters(self) -> int:
         """Number of free parameters."""
         return int(self.basis.shape[1])
 
-    @property
+    @cached_property
     def shifts(self) -> list[int]:
         """Which parameters shift the image along x and y."""
         constant = self.basis[:: len(self.basis) // 2]
@@ -174,8 +176,15 @@ def compose(matrix: Array, model: Model, frame: Frame, delta: Array) -> Array:
     """
     from .._common.opencv import cv2
 
-    back = cv2.invert(model.increment(delta))[1]
-    out = matrix @ frame.inverse @ back @ frame.matrix
+    if model.name == "translation":
+        # A product of four would take most of the time of a step on a small level.
+        out = matrix.copy()
+        out[:, 2] -= matrix[:, :2] @ (frame.radius * delta)
+    else:
+        back = cv2.invert(model.increment(delta))[1]
+        out = matrix @ frame.inverse @ back @ frame.matrix
+    if out[2].tolist() == _LAST_ROW:
+        return np.asarray(out)
     # Of a step that cannot be taken back, not finite: the caller looks.
     with np.errstate(all="ignore"):
         return np.asarray(out / out[2, 2])
@@ -209,6 +218,8 @@ def slopes(matrix: Array, points: Array, moved: Array) -> Array:
     In px. `compose` moves a reference point by minus the model's displacement, of which `moved`
     are the `motions` there, and the derivative of `matrix` carries that over to the moving image.
     """
+    if matrix[2].tolist() == _LAST_ROW:
+        return np.asarray(-(matrix[:2, :2] @ moved).reshape(2 * len(points), -1))
     homogeneous = points @ matrix[:, :2].T + matrix[:, 2]
     weight = homogeneous[:, 2, None, None]
     derivative = (matrix[:2, :2] - homogeneous[:, :2, None] / weight * matrix[2, :2]) / weight

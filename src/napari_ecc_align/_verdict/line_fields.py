@@ -55,7 +55,7 @@ def _patches(level: Level, places: NDArray[np.float64]) -> Floats:
     whole = [level.image[box] for box in boxes if counts is None or counts[box].all()]
     if not whole:
         return np.empty((0, side, side), np.float32)
-    return level.convert(np.stack(whole), None)
+    return level.convert(np.concatenate(whole).reshape(-1, side, side), None)
 
 
 def _fits(patches: Floats) -> Floats:

@@ -37,7 +37,7 @@ def neighbours(places: Array, side: float) -> Beside:
 
 
 # The frames of a film are asked at the same places.
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _kept_neighbours(at: bytes, axes: int, side: float) -> Beside:
     places = np.frombuffer(at).reshape(-1, axes)
     # Along so short an axis as that of places, one product would take twice as long.

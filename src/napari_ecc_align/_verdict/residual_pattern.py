@@ -197,7 +197,7 @@ def _corner_shift(
     return *clearest, homography_sigma
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _designs(at: bytes, freedoms: tuple[int, ...]) -> list[Array]:
     """Return what motions more and more free do at places (x, y), (2 n, p), while determined."""
     places = np.frombuffer(at).reshape(-1, 2)

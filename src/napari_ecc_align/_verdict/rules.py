@@ -149,9 +149,10 @@ def _why_two_motions(evidence: Evidence) -> str | None:
     still = evidence.lies_still(WRONG)
     # Marks that outshine the rest have most tiles, but not all that is seen. So have hot pixels,
     # between which tiles show what moved: not, as those of a car that passes, with neighbours.
-    between = together_elsewhere(evidence.fine) > 2 * evidence.pattern.displaced
-    clear = LEAST_LIKE if abs(evidence.ecc) > LIKE and not between else CLEAR
-    if still and evidence.alike and evidence.fine.share < clear:
+    doubted = still and evidence.alike and evidence.fine.share < CLEAR
+    if doubted and abs(evidence.ecc) > LIKE and evidence.fine.share >= LEAST_LIKE:
+        doubted = together_elsewhere(evidence.fine) > 2 * evidence.pattern.displaced
+    if doubted:
         return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
     displaced = evidence.pattern.displaced
     if still and evidence.alike and displaced > LEAST_PART * evidence.fine.tested:

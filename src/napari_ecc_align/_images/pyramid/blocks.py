@@ -176,7 +176,10 @@ def blurred(
     plain = valid is None and representation == "intensity"
     if plain and raw.dtype in _NARROW and raw.dtype.isnative:
         # In one pass, which also brings the pixels to the level's units; of 16 bits it is slow.
-        pixels = raw if raw.dtype == np.uint8 else floats(raw)
+        if raw.dtype == np.uint8:
+            pixels = raw
+        else:
+            pixels = level.singles if raw is level.image else floats(raw)
         kernel = np.asarray(cv2.getGaussianKernel(KERNEL, SIGMA))
         offset = -level.offset / level.scale
         kernels = kernel / level.scale, kernel

@@ -110,6 +110,11 @@ class Level:
         """Number of pixels."""
         return self.shape[0] * self.shape[1]
 
+    @cached_property
+    def singles(self) -> Floats:
+        """All pixels in single precision, as they are."""
+        return floats(self.image[:, :])
+
     def recent(self, name: str, key: Hashable, make: Callable[[], Made]) -> Made:
         """Return what `make` makes of the level for a key; the last few of a name are kept."""
         kept: dict[Hashable, Made] = self.cache.setdefault(name, {})
@@ -295,14 +300,17 @@ def halved(level: Level) -> InSteps[Level]:
     native = isinstance(pixels, np.ndarray) and dtype in _NATIVE and dtype.isnative
     exact = dtype.kind == "f" or level.scale >= _MIN_INTEGER_CONTRAST
     if level.valid is None and native and (level.index > 0 or _moderate(level, exact)):
-        coarse = np.empty(shape, dtype if exact else np.float32)
-        for y0, y1 in row_strips(shape):
-            # As much around it as the kernel needs.
-            top = max(0, 2 * y0 - 4)
-            rows = pixels[top : 2 * y1 + 4]
-            part = cv2.pyrDown(rows if exact else rows.astype(np.float32))
-            coarse[y0:y1] = part[y0 - top // 2 : y1 - top // 2]
-            yield
+        if level.size <= _STRIP_PIXELS:
+            coarse = np.asarray(cv2.pyrDown(pixels if exact else level.singles))
+        else:
+            coarse = np.empty(shape, dtype if exact else np.float32)
+            for y0, y1 in row_strips(shape):
+                # As much around it as the kernel needs.
+                top = max(0, 2 * y0 - 4)
+                rows = pixels[top : 2 * y1 + 4]
+                part = cv2.pyrDown(rows if exact else rows.astype(np.float32))
+                coarse[y0:y1] = part[y0 - top // 2 : y1 - top // 2]
+                yield
         return Level(coarse, None, level.offset, level.scale, level.index + 1, level.own)
     image = np.empty(shape, np.float32)
     valid = None if level.valid is None else np.empty(shape, bool)

@@ -49,6 +49,7 @@ def grid(shape: tuple[int, int], size: int, margin: int) -> Array:
     return crossings(*axes)
 
 
+@lru_cache(maxsize=32)
 def best_size(shape: tuple[int, int], margin: int, around: int) -> int:
     """Return the tile size near `around` px that leaves least of the image uncovered."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import repeat
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from ..._common.opencv import cv2
 from ..._transform.coordinates import corners, map_points, shift
@@ -19,6 +19,7 @@ from .representations import Representation, halo, turned
 _MOST_OF_ALL = 0.5
 # How far (px) a tile may wander before its patch of the moving image is read again.
 _SLACK = 4
+_UNTURNED = np.eye(3)[:, :2]
 
 
 class TileSampler:
@@ -39,8 +40,6 @@ class TileSampler:
         self._whole = smoothed(level, representation)
         self._patches = np.empty((0, 0, 0), np.float32)
         self._first = self._low = self._high = origins
-        self._shifts = np.tile(np.eye(3), (len(origins), 1, 1))
-        self._shifts[:, :2, 2] = origins
 
     def __call__(self, matrix: Array) -> Floats:
         """Return samples at ``matrix`` of the tiles' pixels, NaN without data.
@@ -48,21 +47,24 @@ class TileSampler:
         They are of shape (n, b, b) or, of k planes, (n, b, b, k).
         """
         size = self._size
-        local = matrix @ self._shifts
         planes: tuple[int, ...]
         if self._whole is None:
             self._follow(matrix)
-            local[:, :2] -= self._first[:, :, None] * local[:, 2:]
-            patches, planes = iter(self._patches), self._patches.shape[3:]
+            planes = self._patches.shape[3:]
         else:
-            patches, planes = repeat(self._whole, len(local)), self._whole.shape[2:]
+            planes = self._whole.shape[2:]
+        if not planes and matrix[2, 2] == 1 and np.array_equal(matrix[:, :2], _UNTURNED):
+            corners = self._origins + matrix[:2, 2]
+            between = self._between(corners if self._whole is not None else corners - self._first)
+            if between is not None:
+                return between
+        local = matrix @ self._shifts
+        if self._whole is None:
+            local[:, :2] -= self._first[:, :, None] * local[:, 2:]
+        patches = iter(self._patches) if self._whole is None else repeat(self._whole, len(local))
         flat = matrix[2, 0] == 0 and matrix[2, 1] == 0
         if flat:
             local = local[:, :2] / local[:, 2:, 2:]
-            if not planes and np.array_equal(local[0, :, :2], np.eye(2)):
-                between = self._between(local[:, :, 2])
-                if between is not None:
-                    return between
             first = self._origins.min(axis=0)
             width, height = (self._origins.max(axis=0) - first + size).astype(int).tolist()
             if not planes and self._whole is not None and self._is_most_of(width * height):
@@ -75,6 +77,13 @@ class TileSampler:
         if not planes:
             return out
         return turned(out, matrix, self._origins.mean(axis=0) + (size - 1) / 2)
+
+    @cached_property
+    def _shifts(self) -> Array:
+        """The matrices, (n, 3, 3), that move the first pixel to that of each tile."""
+        shifts = np.tile(np.eye(3), (len(self._origins), 1, 1))
+        shifts[:, :2, 2] = self._origins
+        return shifts
 
     def _between(self, corners: Array) -> Floats | None:
         """Return what lies between the pixels from corners (x, y) on, (n, b, b).
@@ -150,4 +159,6 @@ def _windows(image: Floats, first: Array, size: int) -> Floats:
     x, y = first.astype(np.intp).T
     rows, columns = image.shape
     shape = rows - size + 1, columns - size + 1, size, size
-    return floats(as_strided(image, shape, 2 * image.strides)[y, x])
+    # In a tenth of the time of `as_strided`.
+    every = np.ndarray(shape, np.float32, image, strides=2 * image.strides)
+    return floats(every[y, x])
