@@ -136,6 +136,19 @@ def test_what_is_exact_already_is_not_looked_at(monkeypatch: pytest.MonkeyPatch)
     assert align(*images, precision=0.1).aligned
 
 
+def test_what_bends_at_a_place_that_is_sure_is_not_made_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    still = known_pair("camera", random_transform(3, "affine", (400, 400), size=0.0)).reference
+    rows, columns = np.mgrid[:400, :400]
+    bent = 4 * np.sin(2 * np.pi * np.stack([columns, rows]) / 400)
+    moving = ndimage.map_coordinates(still, np.stack([rows, columns]) + bent, order=3)
+    monkeypatch.setattr(alike, "measured_appearance", lambda *_: pytest.fail("was measured"))
+    result = align(_eight_bit(still, 0), _eight_bit(moving, 1))
+    assert result.verdict == "doubtful" and result.placed
+    assert "motion model does not suffice" in result.reason
+
+
 @pytest.mark.parametrize(
     "negative", [lambda image: 255 - _relit(image), lambda image: _relit(255 - image)]
 )

@@ -15,7 +15,10 @@ from napari_ecc_align._ecc.correlation import (
 )
 from napari_ecc_align._ecc.global_search import scored_displacements, searched_turns, translations
 from napari_ecc_align._ecc.mutual_information import shared_information
+from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.quick_check import agreement
+from napari_ecc_align._ecc.refine import Refiner
+from napari_ecc_align._ecc.refined import is_lost
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._transform.models import MODELS
@@ -86,6 +89,30 @@ def test_mutual_information_finds_a_turn_and_a_shift_whatever_values_mean(model,
     assert found.elsewhere < 0.7 * found.information
 
 
+def test_of_images_that_tell_nothing_of_each_other_no_finer_level_is_asked():
+    rng = np.random.default_rng(6)
+    levels = [image_pyramid(rng.normal(size=SHAPE).astype(np.float32)) for _ in range(2)]
+    found = outcome_of(shared_information(*levels, MODELS["affine"], np.eye(3)))
+    assert found.elsewhere >= found.information
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_what_correlates_poorly_and_does_not_settle_is_soon_given_up(alike):
+    rng = np.random.default_rng(3)
+    one, other = (cv2.GaussianBlur(rng.normal(size=SHAPE), (0, 0), 3) for _ in range(2))
+    levels = [image_pyramid(image.astype(np.float32)) for image in (one, one if alike else other)]
+    refiner = Refiner(*levels, SearchOptions())
+    start = turned(4, 1.02)
+    soon, patient = (
+        outcome_of(refiner.coarse(start, first=2, patient=patient)) for patient in (False, True)
+    )
+    assert is_lost(soon, "intensity") is not alike
+    if alike:
+        assert corner_error(soon.matrix, np.eye(3), SHAPE) < 0.1
+    else:
+        assert soon.solution.iterations < patient.solution.iterations
+
+
 def test_an_image_without_blobs_has_no_pattern():
     many = dots(np.random.default_rng(5).uniform(0, 256, (40, 2)), [200] * 40)
     levels = [image_pyramid(image)[0] for image in (many, np.zeros_like(many))]
@@ -103,18 +130,31 @@ def test_the_search_finds_a_turn_and_a_scale(sign, degrees, scale):
 
 
 @pytest.mark.parametrize("representation", ["intensity", "gradient", "orientation"])
-def test_half_a_turn_more_is_the_same_motion_searched_with_its_opposite_or_alone(representation):
-    # Of odd sizes that differ, a half turn of the wrong axis or by a pixel would show.
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_quarters_of_a_turn_and_mirrored_ones_are_searched_together_or_alone(
+    quarters, mirrored, representation
+):
+    # Of odd sizes that differ, a turn about the wrong pixel or the wrong way would show.
     rng = np.random.default_rng(8)
     wide = cv2.GaussianBlur(rng.normal(size=(111, 143)).astype(np.float32), (0, 0), 2)
-    moving = np.ascontiguousarray(wide[6:101, 10:135][::-1, ::-1])
-    levels = image_pyramid(wide)[0], image_pyramid(moving)[0]
-    half, none = np.array([[-1.0, 0], [0, -1]]), np.eye(2)
-    truth = np.array([[-1.0, 0, 134], [0, -1, 100], [0, 0, 1]])
-    for turns in ([none, half], [half]):
-        search = scored_displacements(*levels, turns, representation=representation, count=1)
-        ((_, found),) = outcome_of(search)
+    seen = wide[6:101, 10:135]
+    truth = np.array([[1.0, 0, -10], [0, 1, -6], [0, 0, 1]])
+    if mirrored:
+        seen, truth = seen[:, ::-1], np.diag([-1.0, 1, 1]) @ truth
+        truth[0, 2] += 124
+    for _ in range(quarters):
+        truth = np.array([[0, 1, 0], [-1, 0, seen.shape[1] - 1], [0, 0, 1]]) @ truth
+        seen = np.rot90(seen)
+    levels = image_pyramid(wide)[0], image_pyramid(np.ascontiguousarray(seen))[0]
+    whole = [np.eye(2), *(np.linalg.matrix_power([[0.0, 1], [-1, 0]], k) for k in (1, 2, 3))]
+    for turns in (whole, [whole[quarters]]):
+        search = scored_displacements(
+            *levels, turns, representation=representation, count=8, mirrored=mirrored
+        )
+        (best, found), (other, _), *_ = outcome_of(search)
         assert corner_error(found, truth, wide.shape) < 1e-6
+        assert best > 1.5 * other
 
 
 @pytest.mark.parametrize(

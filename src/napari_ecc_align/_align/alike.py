@@ -39,8 +39,12 @@ def assessed_alike(
     """
     asked = pyramids, estimate, job.options, job.initial, searched
     if estimate.representation != "orientation":
+        as_it_is = (yield from assessed(*asked)) if _bends(estimate, searched) else None
+        # Where the place is sure and the motion bends, no light or blur hides a better one.
+        if as_it_is is not None and as_it_is.result.placed:
+            return as_it_is
         alike = yield from _judged_alike(job, pyramids, estimate, searched)
-        return alike or (yield from assessed(*asked))
+        return alike or as_it_is or (yield from assessed(*asked))
     edges = yield from assessed(*asked)
     if not edges.result.aligned or job.options.representation == "orientation":
         return edges
@@ -52,6 +56,14 @@ def assessed_alike(
     reason = f"By the direction of edges, then by values: {alike.result.reason}"
     result = replace(alike.result, representation="orientation", reason=reason)
     return replace(edges, result=result, estimate=alike.estimate)
+
+
+def _bends(estimate: Estimate, searched: MotionModel) -> bool:
+    """Tell whether tiles lie clearly elsewhere than where a model puts them that may be freer.
+
+    Of a homography, what is hardly known goes astray like this as well.
+    """
+    return estimate.refined is not None and estimate.refined.deformed and searched != "homography"
 
 
 def _judged_alike(

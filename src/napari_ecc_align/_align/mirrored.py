@@ -20,7 +20,6 @@ from .._images.named_axes import as_dask
 from .._images.pyramid.levels import Level, index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.sources import LazyImage, LoadedImage, Source, is_lazy
-from .._transform.coordinates import shift
 from .._transform.matrices import Matrix, model_from
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
@@ -195,7 +194,8 @@ def _named_if_mirrored(
 
     Only a sentence depends on it: one look at tiny images, and another at the best place there.
     """
-    if result.aligned or job.options.engine != "pyramid":
+    # Where the place is sure, it is not mirrored there.
+    if result.aligned or result.placed or job.options.engine != "pyramid":
         return result
     if not isinstance(job.reference, LoadedImage) or not isinstance(job.moving, LoadedImage):
         return result
@@ -206,8 +206,8 @@ def _named_if_mirrored(
     place = yield from retold(_place_turned_over(job, options), lambda _: looking)
     if place is None:
         return result
-    other = seen_from(replace(job, options=options, initial=None), _LEFT_TO_RIGHT).job
-    found = yield from retold(run_nearby(replace(other, initial=place)), lambda _: looking)
+    other = side_of(replace(job, options=options, initial=place)).job
+    found = yield from retold(run_nearby(other), lambda _: looking)
     if not found.aligned:
         return result
     said = (
@@ -220,35 +220,24 @@ def _named_if_mirrored(
 def _place_turned_over(
     job: Job, options: SearchOptions
 ) -> Generator[Progress, None, Matrix | None]:
-    """Return where the moving image lies with left and right exchanged, None if not rather so."""
+    """Return a matrix that mirrors the moving image onto the reference, None if none is better."""
     pyramids = yield from _pyramids(job)
     if pyramids.flaw:
         return None
-    turns = [searched_turns(options.motion, "rough")] * 2
-    place: Matrix | None = None
+    turns, place = searched_turns(options.motion, "rough"), None
     for pixels, better in ((_FEW_PIXELS, _WORTH_A_LOOK), (_MORE_PIXELS, _STILL_BETTER)):
         index = index_below(pixels, pyramids.reference, pyramids.moving)
-        moving = pyramids.moving[index]
-        sides = zip((moving, _flipped(moving)), turns, strict=True)
-        found = []
-        for side, asked in sides:
-            found.append((yield from _best_score(pyramids.reference[index], side, asked)))
-        (as_it_is, here), (turned_over, place) = found
-        if here is None or place is None or turned_over <= better * as_it_is:
+        levels = pyramids.reference[index], pyramids.moving[index]
+        found = yield from _best_scores(*levels, turns, mirrored=True)
+        here, there = (
+            next((item for item in found if is_mirrored(item[1]) is over), None)
+            for over in (False, True)
+        )
+        if here is None or there is None or there[0] <= better * here[0]:
             return None
-        turns = [[here[:2, :2]], [place[:2, :2]]]
-        # The last pixel of the level lies beside that of the image.
-        beside = job.moving.shape[1] - 1 - 2**index * (moving.shape[1] - 1)
-        place = shift(beside, 0) @ place
+        place = there[1]
+        turns = [here[1][:2, :2], place[:2, :2] @ np.diag([-1.0, 1.0])]
     return place
-
-
-def _flipped(level: Level) -> Level:
-    """Return a level in memory with left and right exchanged."""
-    values, valid = level.whole()
-    image = np.flip(values, _LEFT_TO_RIGHT).copy()
-    valid = None if valid is None else np.flip(valid, _LEFT_TO_RIGHT).copy()
-    return replace(level, image=image, valid=valid, offset=0.0, scale=1.0, cache={})
 
 
 def _scores(jobs: list[Job]) -> Generator[Progress, None, list[float]]:
@@ -268,7 +257,8 @@ def _scores(jobs: list[Job]) -> Generator[Progress, None, list[float]]:
         index = index_below(_PIXELS, pyramids.reference, pyramids.moving)
         levels = pyramids.reference[index], pyramids.moving[index]
         turns = searched_turns(job.options.motion)
-        scores.append((yield from _best_score(*levels, turns))[0])
+        found = yield from _best_scores(*levels, turns)
+        scores.append(found[0][0] if found else 0.0)
     return scores
 
 
@@ -277,13 +267,19 @@ def _pyramids(job: Job) -> Generator[Progress, None, Pyramids]:
     return retold(steps, lambda _: Progress(0.0, _LOOKING))
 
 
-def _best_score(
-    reference: Level, moving: Level, turns: list[Matrix]
-) -> Generator[Progress, None, tuple[float, Matrix | None]]:
-    """Return how well two levels correlate at best, and where; 0 and None if too long."""
-    search = scored_displacements(reference, moving, turns, representation="gradient", count=1)
-    found = yield from retold(search, lambda _: Progress(0.0, _LOOKING))
-    return found[0] if found else (0.0, None)
+def _best_scores(
+    reference: Level, moving: Level, turns: list[Matrix], *, mirrored: bool = False
+) -> Generator[Progress, None, list[tuple[float, Matrix]]]:
+    """Return how well two levels correlate under each turn, best first; nothing if too long."""
+    search = scored_displacements(
+        reference,
+        moving,
+        turns,
+        representation="gradient",
+        count=len(turns) * (1 + mirrored),
+        mirrored=mirrored,
+    )
+    return retold(search, lambda _: Progress(0.0, _LOOKING))
 
 
 def _turned_over(source: Source, axis: int) -> Source:

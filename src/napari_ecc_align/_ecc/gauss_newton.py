@@ -32,8 +32,9 @@ ALIKE = 0.99
 # of it does not matter.
 _ITERATIONS_BEFORE_RELAXING = 6
 _NEGLIGIBLE_SHARE_OF_UNCERTAINTY = 0.1
-# After so many iterations, steps that are not `CLOSE` lead nowhere.
-_LAST_CHANCE = 25
+# After so many iterations, steps that are not `CLOSE` lead nowhere; after so few, those of images
+# that correlate less than they should.
+_LAST_CHANCE, _FIRST_DOUBT = 25, 7
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,9 @@ class Convergence:
         before, self._ecc = -2.0 if self._ecc is None else self._ecc, abs(ecc)
         return self.left < self.tolerance or abs(self._ecc - before) < self._epsilon
 
-    def diverges(self, done: int) -> bool:
-        """Tell whether so many steps should have come closer."""
-        return done >= _LAST_CHANCE and self.moved > CLOSE
+    def diverges(self, done: int, unlike: bool = False) -> bool:
+        """Tell whether so many steps should have come closer, of images that are `unlike`."""
+        return done >= (_FIRST_DOUBT if unlike else _LAST_CHANCE) and self.moved > CLOSE
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,7 @@ class GaussNewton(ABC):
         tolerance: float,
         resumed: bool = False,
         rate: float = SLOWEST,
+        alike: float = 0.0,
     ) -> Generator[None, None, Solution]:
         """Refine `matrix`, in px of the level.
 
@@ -236,6 +238,8 @@ class GaussNewton(ABC):
             `matrix` is where the last run ended, and what that learned still holds.
         rate : float, optional
             As for `Convergence`.
+        alike : float, optional
+            What correlates less is given up where it does not come close in a few steps.
 
         Yields
         ------
@@ -260,7 +264,7 @@ class GaussNewton(ABC):
                 break
             matrix, last = moved, step
             done += 1
-            if self._convergence.diverges(done):
+            if self._convergence.diverges(done, abs(step.ecc) < alike):
                 break
         if last is None:
             nothing = np.full((self._motion.n_parameters,) * 2, np.inf)

@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import cached_property
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from .._common.opencv import cv2
-from .._images.pyramid.levels import Floats, Level, floats, halved_shape, middle
+from .._images.pyramid.levels import Floats, Level, floats, middle
 from .._images.pyramid.representations import Representation, turned, whole_representation
 from .._transform.coordinates import scaled, shift
 from .._transform.models import Array, Model
 from .correlation import cross_correlation, padded, spectrum
 
 Steps = Literal["fine", "medium", "rough"]
-_Spectra: TypeAlias = tuple[list[Floats], list[Floats], list[Floats]]
 # How many angles and which scales are tried. On a level of 80 x 80 px, of 36 pairs turned and
 # enlarged at will as many were found by intensities with the rough steps as with the fine ones
 # (26); by orientations with half as many as the fine ones (34), but fewer with the rough ones.
 _TURNS: dict[Steps, tuple[int, tuple[float, ...]]] = {
     "fine": (36, (0.7, 0.84, 1.0, 1.19, 1.41)),
     "medium": (24, (0.7, 0.84, 1.0, 1.19, 1.41)),
-    "rough": (18, (0.77, 1.0, 1.3)),
+    "rough": (20, (0.77, 1.0, 1.3)),
 }
 # A shift must leave this share of the smaller image in the overlap.
 _MIN_OVERLAP = 0.25
 # Shifts closer than this (px of the small level) are one peak.
 _APART = 4
+# By how much the energies are computed coarser.
+_COARSER = 4
+_BESIDE = (_COARSER - 1) / 2
+_FROM_COARSE = np.array([[_COARSER, 0, _BESIDE], [0, _COARSER, _BESIDE], [0, 0, 1]])
+_TO_COARSE = np.linalg.inv(_FROM_COARSE)
+# What `np.rot90` does to pixels (x, y), but for a shift.
+_QUARTER = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
 # Long strips would need a square this large for every rotation; they are not searched.
 _LARGEST = 768
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A reference as it is seen: its map to there, its shape, and spectra.
+
+    Of the image and, at a quarter of its size, of its energy and of what is seen.
+    """
+
+    matrix: Array
+    shape: tuple[int, ...]
+    image: list[Floats]
+    energy: list[Floats]
+    seen: list[Floats]
 
 
 def translations(
@@ -105,6 +125,7 @@ def scored_displacements(
     *,
     representation: Representation,
     count: int,
+    mirrored: bool = False,
 ) -> Generator[None, None, list[tuple[float, Array]]]:
     """Return guesses (px of level 0) from a full search over linear parts and shifts.
 
@@ -117,6 +138,8 @@ def scored_displacements(
         As for `translations`.
     turns : list of (2, 2) arrays
         See `searched_turns`.
+    mirrored : bool, default: False
+        Look at each of them with the left and right of the reference exchanged first, too.
 
     Returns
     -------
@@ -129,57 +152,68 @@ def scored_displacements(
        Processing 21(5), 2012.
     """
     shrunk = np.linalg.svd(turns, compute_uv=False)[:, -1].tolist()
-    halves = [_half_size(reference.shape, moving.shape, least) for least in shrunk]
-    if None in halves:
+    groups = _by_quarters(turns)
+    sizes = [
+        _coarse_size(reference.shape, moving.shape, shrunk[turn], upright=not any(quarters))
+        for turn, quarters in groups
+    ]
+    if None in sizes:
         return []
     first, seen = _prepared(reference, representation)
     second, covered = _prepared(moving, representation)
-    searches = {half: _Search(first, seen, second, covered, half) for half in {*halves} if half}
+    searches = {size: _Search(first, seen, second, covered, size) for size in {*sizes} if size}
     found: list[tuple[float, Array]] = []
-    each = -(-count // len(turns))
-    for k, (turn, opposite) in enumerate(_with_opposites(turns)):
-        if k % 9 == 0:
+    each, sides = -(-count // (len(turns) * (1 + mirrored))), (False, True)[: 1 + mirrored]
+    for k, ((turn, quarters), size) in enumerate(zip(groups, sizes, strict=True)):
+        if k % 4 == 0:
             yield
-        if half := halves[turn]:
-            found.extend(searches[half].best_shifts(turns[turn], each, opposite=opposite))
+        if size:
+            views = [(quarter, side) for quarter in (0, *quarters) for side in sides]
+            found.extend(searches[size].best_shifts(turns[turn], each, views))
     found.sort(key=lambda item: -item[0])
     return [(score, scaled(matrix, 2.0**reference.index)) for score, matrix in found[:count]]
 
 
-def _with_opposites(turns: list[Array]) -> list[tuple[int, bool]]:
-    """Return which linear parts to look at, and of each if half a turn more is one of them."""
+def _by_quarters(turns: list[Array]) -> list[tuple[int, list[int]]]:
+    """Return which linear parts to look at, and after how many quarter turns others follow."""
     parts, found, left = np.array(turns), [], dict.fromkeys(range(len(turns)))
-    opposite = np.abs(parts[:, None] + parts).max(axis=(2, 3)) < 1e-9
     while left:
         turn, _ = left.popitem()
-        others = [other for other in np.flatnonzero(opposite[turn]).tolist() if other in left]
-        for other in others[:1]:
-            del left[other]
-        found.append((turn, bool(others)))
+        quarters = []
+        for quarter in (1, 2, 3):
+            after = parts[turn] @ np.linalg.matrix_power(_QUARTER[:2, :2], quarter)
+            same = np.abs(parts - after).max(axis=(1, 2)) < 1e-9
+            if others := [other for other in np.flatnonzero(same).tolist() if other in left]:
+                del left[others[0]]
+                quarters.append(quarter)
+        found.append((turn, quarters))
     return found
 
 
-def _half_size(
-    first: tuple[int, int], second: tuple[int, int], least: float
+def _coarse_size(
+    first: tuple[int, int], second: tuple[int, int], least: float, *, upright: bool
 ) -> tuple[int, int] | None:
-    """Return half the size of the transforms (h, w); None if it is too long.
+    """Return a quarter of the size of the transforms (h, w); None if it is too long.
 
-    Under a linear part that shrinks by that much at most, whichever way it turns.
+    Under a linear part that shrinks by that much at most, whichever way it turns, of a first
+    image that is `upright` or on its side as well.
     """
     diagonal = np.hypot(*second)
     # Of what shrinks that much, which may not be invertible, transforms are too long in any case.
     if not diagonal < 4 * _LARGEST * least:
         return None
     reach = int(np.ceil(round(float(diagonal) / least, 6)))
-    half = _fft_size(halved_shape(first), (-(-reach // 2),) * 2, share=0.6)
-    return None if 2 * max(half) > _LARGEST else half
+    height, width = first if upright else (max(first),) * 2
+    reached = (-(-reach // _COARSER),) * 2
+    size = _fft_size((-(-height // _COARSER), -(-width // _COARSER)), reached, share=0.6)
+    return None if _COARSER * max(size) > _LARGEST else size
 
 
 class _Search:
     """Correlation of one image with turned and scaled versions of another, over all shifts.
 
     The energies in the overlap, by which the correlation is divided, vary slowly with the shift:
-    they are computed from images of half the size.
+    they are computed from images of a quarter of the size.
 
     Parameters
     ----------
@@ -187,75 +221,77 @@ class _Search:
         With zero mean, or the two planes of orientations.
     seen, covered : (h, w) float32 arrays
         1 where `first` or `second` are valid, else 0.
-    half : tuple of int
-        Half the size of the transforms (h, w).
+    coarse : tuple of int
+        A quarter of the size of the transforms (h, w).
     """
 
     def __init__(
-        self, first: Floats, seen: Floats, second: Floats, covered: Floats, half: tuple[int, int]
+        self, first: Floats, seen: Floats, second: Floats, covered: Floats, coarse: tuple[int, int]
     ) -> None:
-        self._shape = first.shape[:2]
-        self._half, self._size = half, (2 * half[0], 2 * half[1])
-        self._second, self._covered, self._square = (
-            second,
-            _halved(covered),
-            _halved(_power(second)),
-        )
+        self._coarse, self._size = coarse, (_COARSER * coarse[0], _COARSER * coarse[1])
+        self._second = second
+        self._covered, self._square = _coarser(covered), _coarser(_power(second))
         self._first = first, seen
+        self._views: dict[tuple[int, bool], _View] = {}
 
     def best_shifts(
-        self, linear: Array, count: int, *, opposite: bool
+        self, linear: Array, count: int, views: list[tuple[int, bool]]
     ) -> list[tuple[float, Array]]:
-        """Return the best scores under one linear part, and their reference-to-moving matrices.
+        """Return the best scores under a linear part, and their reference-to-moving matrices.
 
-        And those after half a turn more, the `opposite`: it is the reference that is turned then,
-        once for all linear parts, and of the moving image all stays as it is.
+        Each of the views of the reference is turned by so many quarters, and mirrored before or
+        not; of the moving image all is done once.
         """
         turn, (height, width) = self._canvas(linear)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         image = floats(cv2.warpAffine(self._second, turn[:2], (width, height), flags=flags))
         if image.ndim == 3:
             image = turned(image, turn, np.zeros(2))
-        small = (_HALVING @ turn @ _DOUBLING)[:2]
-        size = halved_shape((height, width))
+        small = (_TO_COARSE @ turn @ _FROM_COARSE)[:2]
+        size = -(-width // _COARSER), -(-height // _COARSER)
         square, mask = (
-            floats(cv2.warpAffine(plane, small, size[::-1], flags=flags))
+            floats(cv2.warpAffine(plane, small, size, flags=flags))
             for plane in (self._square, self._covered)
         )
         # Interpolation has cost the turned image some of its energy.
-        square *= np.float32(0.25 * np.vdot(image, image) / max(float(square.sum()), 1e-6))
+        energy = np.vdot(image, image) / _COARSER**2
+        square *= np.float32(energy / max(float(square.sum()), 1e-6))
         least = _MIN_OVERLAP * min(float(mask.sum()), float(self._covered.sum()))
         there = spectrum(image, self._size)
-        around = spectrum(square, self._half), spectrum(mask, self._half)
-        bottom, right = self._shape[0] - 1.0, self._shape[1] - 1.0
-        firsts = [(np.eye(3), self._upright)]
-        if opposite:
-            half_turn = np.array([[-1.0, 0, right], [0, -1, bottom], [0, 0, 1]])
-            firsts.append((half_turn, self._turned))
+        around = spectrum(square, self._coarse), spectrum(mask, self._coarse)
         found = []
-        for first, (here, *energies) in firsts:
-            surface = cross_correlation(here, there)
+        for view in (self._view(*one) for one in views):
+            surface = cross_correlation(view.image, there)
             # Below zero it is nothing for orientations, which have no negative.
             surface = np.abs(surface) if image.ndim == 2 else np.maximum(surface, 0)
-            surface *= self._weight(energies, around, least)
+            surface *= self._weight(view, around, least)
             for _ in range(count):
-                dx, dy, score = _peak(surface, self._shape, (height, width))
-                found.append((score, turn @ shift(-dx, -dy) @ first))
+                dx, dy, score = _peak(surface, view.shape, (height, width))
+                found.append((score, turn @ shift(-dx, -dy) @ view.matrix))
         return found
 
-    @cached_property
-    def _upright(self) -> _Spectra:
-        return self._spectra(*self._first)
-
-    @cached_property
-    def _turned(self) -> _Spectra:
-        image, seen = self._first
-        return self._spectra(image[::-1, ::-1], seen[::-1, ::-1])
-
-    def _spectra(self, image: Floats, seen: Floats) -> _Spectra:
-        """Return the transforms of an image, and, at half the size, of its energy and mask."""
-        energy, mask = (spectrum(_halved(plane), self._half) for plane in (_power(image), seen))
-        return spectrum(image, self._size), energy, mask
+    def _view(self, quarters: int, mirrored: bool) -> _View:
+        """Return the reference turned by so many quarters, once for all linear parts."""
+        if (quarters, mirrored) not in self._views:
+            image, seen = self._first
+            matrix = np.eye(3)
+            if mirrored:
+                matrix[0] = -1, 0, image.shape[1] - 1
+                image, seen = image[:, ::-1], seen[:, ::-1]
+            for _ in range(quarters):
+                matrix = shift(0, image.shape[1] - 1) @ _QUARTER @ matrix
+                image, seen = np.rot90(image), np.rot90(seen)
+            if image.ndim == 3:
+                # Orientations hold twice the angle.
+                signs = (-1) ** quarters, (-1) ** (quarters + mirrored)
+                image = image * np.array(signs, np.float32)
+            image = np.ascontiguousarray(image)
+            planes = (_coarser(_power(image)), _coarser(seen))
+            energy, overlap = (spectrum(plane, self._coarse) for plane in planes)
+            whole = spectrum(image, self._size)
+            view = _View(matrix, image.shape[:2], whole, energy, overlap)
+            self._views[quarters, mirrored] = view
+        return self._views[quarters, mirrored]
 
     def _canvas(self, linear: Array) -> tuple[Array, tuple[int, int]]:
         """Return a canvas that holds the turned moving image: its map to that, and (h, w)."""
@@ -268,18 +304,16 @@ class _Search:
         turn[:2, 2] = np.array([(w - 1) / 2, (h - 1) / 2]) - linear @ middle
         return turn, (height, width)
 
-    def _weight(
-        self, here: list[list[Floats]], there: tuple[list[Floats], ...], least: float
-    ) -> Floats:
+    def _weight(self, here: _View, there: tuple[list[Floats], ...], least: float) -> Floats:
         """Return the factor of the correlation at each shift, zero to rule it out.
 
-        Takes the spectra of the energy of each image, and of where it is seen, at half the size,
-        and the least overlap.
+        Takes the spectra of the energy of the turned image, and of where it is seen, at a quarter
+        of the size, and the least overlap.
         """
-        (energy, seen), (square, mask) = here, there
-        overlap = cross_correlation(seen, mask)
-        product = np.maximum(cross_correlation(energy, mask), 1e-6)
-        product *= np.maximum(cross_correlation(seen, square), 1e-6)
+        square, mask = there
+        overlap = cross_correlation(here.seen, mask)
+        product = np.maximum(cross_correlation(here.energy, mask), 1e-6)
+        product *= np.maximum(cross_correlation(here.seen, square), 1e-6)
         # Correlations of a small overlap scatter more: weigh by the root of its size.
         weight = np.sqrt(np.where(overlap > least, overlap, 0) / product)
         return floats(cv2.resize(weight, self._size[::-1]))
@@ -289,17 +323,12 @@ def _power(image: Floats) -> Floats:
     return image * image if image.ndim == 2 else floats(np.einsum("hwk,hwk->hw", image, image))
 
 
-_DOUBLING = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
-_HALVING = np.linalg.inv(_DOUBLING)
-
-
-def _halved(plane: Floats) -> Floats:
-    """Return means of 2 x 2 pixels; what lies beyond an odd border is zero."""
+def _coarser(plane: Floats) -> Floats:
+    """Return means of 4 x 4 pixels; what lies beyond an uneven border is zero."""
     h, w = plane.shape
-    even = np.pad(plane, ((0, h % 2), (0, w % 2)))
-    return floats(
-        cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    )
+    whole = np.pad(plane, ((0, -h % _COARSER), (0, -w % _COARSER)))
+    size = whole.shape[1] // _COARSER, whole.shape[0] // _COARSER
+    return floats(cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
 
 
 def _prepared(level: Level, representation: Representation) -> tuple[Floats, Floats]:

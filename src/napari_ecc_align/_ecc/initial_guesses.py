@@ -20,7 +20,7 @@ from .candidate import Candidate
 from .options import SearchOptions
 from .quick_check import Agreement, agreement
 from .refine import Refiner
-from .refined import Refined
+from .refined import Refined, is_lost
 
 # A search over all turns affords a smaller image than one over a few.
 _SEARCH_PIXELS = (80 * 80, 24_000)
@@ -201,6 +201,9 @@ class InitialGuesses:
         for guess in map(self._within_model, guesses()):
             for chosen in (refiner,) if refiner else self.refiners:
                 refined = yield from chosen.coarse(guess, first=first)
+                if is_lost(refined, chosen.representation):
+                    yield Candidate(refined, Agreement(0, 0), chosen, start, tried=True)
+                    continue
                 if self._reached_before(refined.matrix, chosen):
                     yield None
                     continue
@@ -224,7 +227,7 @@ class InitialGuesses:
         """Refine and check guesses that are too good for the coarsest levels."""
         for guess in filter(self._plausible, map(self._within_model, guesses)):
             for refiner in self.refiners:
-                polished = yield from refiner.polished(guess)
+                polished = yield from refiner.polished(guess, patient=start == "initial")
                 found = self.candidate(polished, refiner, start)
                 yield (yield from self._in_intensities(found))
 

@@ -78,7 +78,7 @@ class Shared:
         In px of level 0.
     information, elsewhere : float
         What one image tells of the other beyond nothing, there and at the best of a hundred
-        wrong places: the normalised mutual information less one.
+        wrong places, or the first that tells as much: the normalised mutual information less one.
     """
 
     matrix: Array
@@ -118,12 +118,14 @@ def shared_information(
     small, half = _pair(reference[first], moving[first]), max(reference[first].shape) / 2
     yield
     matrix = yield from _climbed(small, rigid, frame, start, (_FIRST, _LAST / half))
-    elsewhere = []
+    best, here = 0.0, small.shared(matrix)
+    yield
     for motion in product(_WRONG_SHIFTS, _WRONG_SHIFTS, _WRONG_TURNS):
         wrong = compose(matrix, MODELS["euclidean"], frame, np.array(motion))
-        elsewhere.append(small.shared(wrong))
+        best = max(best, small.shared(wrong))
         yield
-    best, here = max(elsewhere), small.shared(matrix)
+        if best >= max(here, 1):
+            break
     if here > best:
         for index in finer:
             pair = _pair(reference[index], moving[index])

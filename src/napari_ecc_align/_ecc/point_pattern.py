@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
-from .._images.pyramid.levels import Floats, Level, floats, middle
+from .._images.pyramid.levels import Level, floats, middle
 from .._transform.coordinates import map_points, scaled
 from .._transform.models import Array, Model
 from .consensus import FEWEST, consensus
@@ -20,7 +21,8 @@ Indices: TypeAlias = NDArray[np.intp]
 # So many blobs are paired with each other: of 28 that half share, 180 pairs vote for one motion,
 # where the votes of patterns that have nothing in common gather 8 to 30.
 _MOST = 28
-# Radii of blobs, px: a blob is found at the one that suits it best.
+# Radii of blobs, px: a blob is found at the one that suits it best. Its surroundings reach twice
+# as far.
 _RADII = (1.5, 3.0, 6.0)
 # Blobs nearer to each other tell no direction.
 _NEAREST = 8.0
@@ -85,7 +87,9 @@ def initial_guesses(
 def _pattern(level: Level) -> _Pattern:
     level, origin = middle(level)
     image, valid = level.whole()
-    responses = [_response(image, radius) for radius in _RADII]
+    blurred = [cv2.GaussianBlur(image, (0, 0), radius) for radius in (*_RADII, 2 * _RADII[-1])]
+    # How much brighter (or, below 0, darker) each place is than its surroundings.
+    responses = [floats(inner - outer) for inner, outer in pairwise(blurred)]
     strength = np.abs(responses).max(0)
     around = np.ones((5, 5), np.uint8)
     top = (strength == cv2.dilate(strength, around)) & (strength > 0)
@@ -111,12 +115,6 @@ def _pattern(level: Level) -> _Pattern:
     )
 
 
-def _response(image: Floats, radius: float) -> Floats:
-    """Return how much brighter (or, below 0, darker) each place is than its surroundings."""
-    inner = cv2.GaussianBlur(image, (0, 0), radius)
-    return floats(inner - cv2.GaussianBlur(image, (0, 0), 2 * radius))
-
-
 def _similar(pattern: _Pattern, other: _Pattern, most: float) -> tuple[Indices, Indices]:
     """Return indices of pairs of both, whose lengths agree up to a factor of `most`."""
     first = np.searchsorted(other.lengths, pattern.lengths / most - _OFF)
@@ -132,26 +130,32 @@ def _voted(
 ) -> list[Array]:
     """Return the (3, 3) similarities that most pairs vote for, all of one contrast."""
     own, theirs = similar
-    alike = pattern.signs[pattern.starts[own]] * other.signs[other.starts[theirs]] == sign
-    alike &= pattern.signs[pattern.ends[own]] * other.signs[other.ends[theirs]] == sign
+    kinds, others_kinds = (
+        found.signs[found.starts] + 3 * found.signs[found.ends] for found in (pattern, other)
+    )
+    alike = kinds[own] == sign * others_kinds[theirs]
     own, theirs = own[alike], theirs[alike]
 
     # Points of the plane as complex numbers: a turn with a scale is one factor.
     places, others = (found.places @ [1, 1j] for found in (pattern, other))
     centre = places.mean()
     turns = np.mod(other.directions[theirs] - pattern.directions[own], 2 * np.pi)
-    scales = other.lengths[theirs] / pattern.lengths[own]
-    factors = scales * np.exp(1j * turns)
-    shifts = others[other.starts[theirs]] - factors * (places[pattern.starts[own]] - centre)
+    scales = np.log(other.lengths)[theirs] - np.log(pattern.lengths)[own]
+    ways, others_ways = (
+        found.lengths * np.exp(1j * found.directions) for found in (pattern, other)
+    )
+    factors = others_ways[theirs] * (1 / ways)[own]
+    shifts = others[other.starts][theirs] - factors * (places - centre)[pattern.starts][own]
 
     turn, scale, shift = _CELL
-    votes = [turns / turn, np.log(scales) / scale, shifts.real / shift, shifts.imag / shift]
+    votes = [turns / turn, scales / scale, shifts.real / shift, shifts.imag / shift]
     cells = np.round(votes).astype(np.int64) + 2**15
     keys = cells[0] << 48 | cells[1] << 32 | cells[2] << 16 | cells[3]
     found, counts = np.unique(keys, return_counts=True)
     out = []
-    for cell in np.argsort(counts)[::-1][:_CELLS]:
-        here = keys == found[cell]
+    for _ in range(min(_CELLS, len(counts))):
+        most = counts.argmax()
+        here, counts[most] = keys == found[most], 0
         factor = factors[here].mean()
         at = shifts[here].mean() - factor * centre
         rows = [factor.real, -factor.imag, at.real], [factor.imag, factor.real, at.imag]

@@ -22,7 +22,7 @@ from .kept_blocks import linearised_once
 from .motion import PlaneMotion
 from .normal_equations import LinearisedBlocks
 from .options import SearchOptions
-from .refined import Refined, bias, total
+from .refined import ALIKE, Refined, bias, is_lost, total
 from .solved_tiles import chosen_tiles
 from .solver import MIN_OVERLAP, BlockSolver
 from .tile_counts import MANY_TILES, first_count, foretold_count, next_count
@@ -157,14 +157,13 @@ class Refiner:
         return self._whole[index]
 
     def coarse(
-        self, start: Array, *, first: int | None = None, last: int | None = None
+        self, start: Array, *, first: int | None = None, patient: bool = False
     ) -> InSteps[Refined]:
-        """Refine on whole levels from `first` (the coarsest) to `last` (the finest whole one).
+        """Refine on whole levels from `first` (the coarsest) to the finest whole one.
 
-        Yields in every iteration.
+        Yields in every iteration. What correlates poorly is given up soon, unless `patient`.
         """
         index = first = len(self._reference) - 1 if first is None else first
-        last = self.finest_whole if last is None else last
         matrix = start
         while True:
             result = yield from self._run(
@@ -174,31 +173,32 @@ class Refiner:
                 iterations=_COARSE_ITERATIONS,
                 # What is no start for a finer level is the result.
                 tolerance=_LOOSE if index else self._tight(0),
+                patient=patient,
             )
             ecc = abs(result.solution.ecc)
             hopeless = index < first and ecc < _LEAST_COARSE_ECC
-            if index <= last or hopeless or not np.isfinite(ecc):
+            lost = not patient and is_lost(result, self.representation)
+            if index <= self.finest_whole or hopeless or lost or not np.isfinite(ecc):
                 return result
             if not is_plausible(result.matrix, self._shape, self._moving[0].shape, SEARCHED):
                 return result
             matrix = result.matrix
             index = max(self.finest_whole, self._next(result))
 
-    def polished(self, start: Array) -> InSteps[Refined]:
+    def polished(self, start: Array, *, patient: bool = True) -> InSteps[Refined]:
         """Refine a good start on the finest whole level, with a gain and offset per block.
 
-        Yields in every iteration.
+        Yields in every iteration. What correlates poorly is given up soon, unless `patient`.
         """
-        index = self.finest_whole
-        return (
-            yield from self._run(
-                (yield from self._local_solver()),
-                index,
-                start,
-                iterations=_FINE_ITERATIONS[self.representation],
-                tolerance=self._tight(index),
-            )
+        steps = self._run(
+            (yield from self._local_solver()),
+            self.finest_whole,
+            start,
+            iterations=_FINE_ITERATIONS[self.representation],
+            tolerance=self._tight(self.finest_whole),
+            patient=patient,
         )
+        return (yield from steps)
 
     def _tight(self, index: int) -> float:
         """Return the step (px of the level) that does not matter for the precision."""
@@ -223,6 +223,7 @@ class Refiner:
         tolerance: float,
         resumed: bool = False,
         rate: float = SLOWEST,
+        patient: bool = True,
     ) -> InSteps[Refined]:
         """Run a solver of a level from and to transforms in px of level 0."""
         solution = yield from solver.run(
@@ -231,6 +232,7 @@ class Refiner:
             tolerance=tolerance,
             resumed=resumed,
             rate=rate,
+            alike=0.0 if patient else ALIKE[self.representation],
         )
         return Refined(scaled(solution.matrix, 2.0**index), solution, index)
 
@@ -244,7 +246,7 @@ class Refiner:
             local = scaled(start, 2.0**-index)
             solver = inner_solver(*levels, blocks, self._options, local)
         if solver is None:
-            coarse = yield from self.coarse(start, first=index)
+            coarse = yield from self.coarse(start, first=index, patient=True)
         else:
             coarse = yield from self._run(
                 solver, index, start, iterations=_COARSE_ITERATIONS, tolerance=_LOOSE

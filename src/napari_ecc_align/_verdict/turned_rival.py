@@ -108,7 +108,7 @@ def turned_rival(
         refiner = Refiner(
             pyramids.reference, pyramids.moving, options, representation=representation
         )
-        other = outcome_of(refiner.coarse(start, first=refiner.finest_whole)).matrix
+        other = outcome_of(refiner.coarse(start, first=refiner.finest_whole, patient=True)).matrix
         if corner_error(other, matrix, shape) <= SAME_PLACE * factor:
             return 0.0, other
         one, two, common = shared_details(
