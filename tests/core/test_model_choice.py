@@ -5,16 +5,18 @@ import json
 import cv2
 import numpy as np
 import pytest
+from scipy import stats
 from skimage import data
 
 from napari_ecc_align import BatchSettings, InputError, Transform, align, align_stack, write_image
 from napari_ecc_align._cli import main
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.estimator import estimate_steps
-from napari_ecc_align._ecc.model_choice import Finding, contradicted, sufficient
+from napari_ecc_align._ecc.model_choice import Finding, contradicted, is_needed, sufficient
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.matrices import MOTION_MODELS
+from napari_ecc_align._transform.models import MODELS
 from pairs import known_pair, random_transform
 
 SHAPE = (200, 240)
@@ -42,6 +44,35 @@ def test_more_is_looked_at_than_the_precision_needs_to_tell_which_freedoms_are_n
     assert result.model == "affine"
     # Without its stretch and shear, 0.032 px; the precision that is asked for is 0.02.
     assert known.error_of(result.transform) < 0.01
+
+
+def test_a_perspective_to_which_noise_alone_leads_is_none():
+    sky, rng = data.rocket().mean(axis=2), np.random.default_rng(2)
+    first, second = sky[257:385, 407:567], sky[259:387, 410:570]
+    pair = [image_pyramid(rng.normal(part, 5)) for part in (first, second)]
+    options = SearchOptions("homography")
+    freest = Finding("homography", outcome_of(estimate_steps(*pair, options)))
+    # It lies further off than it claims.
+    assert (
+        Transform(freest.estimate.matrix).corner_distance([[1, 0, -3], [0, 1, -2]], first.shape)
+        > 3 * freest.estimate.corner_uncertainty
+    )
+    assert next(sufficient(*pair, options, freest)).model == "translation"
+
+
+@pytest.mark.parametrize(
+    ("freer", "narrower"),
+    [
+        ("euclidean", "translation"),
+        ("homography", "affine"),
+        ("affine", "euclidean"),
+        ("affine", "translation"),
+    ],
+)
+def test_a_freedom_is_needed_by_what_is_chance_once_in_a_thousand(freer, narrower):
+    missing = MODELS[freer].n_parameters - MODELS[narrower].n_parameters
+    assert is_needed(freer, narrower, stats.chi2.isf(0.99e-3, missing))
+    assert not is_needed(freer, narrower, stats.chi2.isf(1.01e-3, missing))
 
 
 def test_what_does_not_belong_together_is_not_aligned_by_any_model():

@@ -48,3 +48,33 @@ def refined_from(
         covariance=solution.covariance,
         refined=before and replace(before, scattered=found.scattered, folded=found.folded),
     )
+
+
+def step_from(
+    reference: list[Level],
+    moving: list[Level],
+    options: SearchOptions,
+    estimate: Estimate,
+    matrix: Array,
+) -> InSteps[Estimate | None]:
+    """Return where one step with the model of the options leads from a matrix; None if nowhere.
+
+    It is one at full resolution, and known as the images fit at the matrix: what several steps
+    would lead to may lie where little but noise says so.
+
+    Parameters
+    ----------
+    reference, moving, options, estimate, matrix
+        As for `refined_from`.
+    """
+    if estimate.refined is None:
+        return None
+    once = replace(options, max_iterations=1)
+    refiner = Refiner(reference, moving, once, representation=estimate.representation)
+    if refiner.finest_whole == 0:
+        found = yield from refiner.polished(matrix)
+    else:
+        found = yield from refiner.further(replace(estimate.refined, matrix=matrix, level=1))
+    if found.level > 0:
+        return None
+    return replace(estimate, matrix=found.matrix, covariance=found.solution.covariance)
