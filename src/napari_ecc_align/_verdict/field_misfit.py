@@ -199,7 +199,7 @@ def _compared(details: _Details) -> tuple[Floats, NDArray[np.bool_]]:
     # Nowhere is there hardly any.
     least = np.float32(noise / _STRONG + 1e-9)
     better = np.where(full, (here + least) / (best + least) - 1, np.float32(0))
-    first *= _over(second[full].mean(), first[full].mean())
+    first *= second[full].mean() / np.maximum(first[full].mean(), np.float32(1e-9))
     strong = np.minimum(first, second) > _STRONG * noise
     return better, full & strong & (here > _EXPLAINED * second)
 

@@ -127,7 +127,7 @@ def _left(planes: Floats) -> tuple[Floats, float]:
     """
     side = (2 * DETAIL + 1,) * 2
     details = np.stack([plane - floats(cv2.blur(plane, side)) for plane in planes])
-    mean = details.mean(axis=0)
+    mean = floats(details.mean(axis=0))
     slopes = [cv2.Sobel(mean, cv2.CV_32F, i, j) for i, j in exponents(2)[1:]]
     shared = np.stack([mean, *slopes]).reshape(1 + len(slopes), -1).astype(np.float64)
     seen = details.reshape(len(details), -1)

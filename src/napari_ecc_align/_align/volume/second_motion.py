@@ -11,7 +11,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._images.pyramid.levels import Floats
+from ..._images.pyramid.levels import Floats, floats
 from ..._transform.models import Array
 from ..._verdict.detail import typical
 from ..._verdict.limits import LEAST_PART, LEAST_SHARE, SAME_PLACE, TIMES_LEFT
@@ -255,8 +255,12 @@ def _whitened(first: Floats, second: Floats) -> tuple[Floats, Floats]:
     power = sum(np.abs(one) ** 2 for one in spectra) / 2
     power /= max(float(power.mean()), 1e-30)
     weight = np.maximum(power, _LEAST_POWER) ** (-_WHITENING / 2)
-    one, two = (np.asarray(fft.irfftn(part * weight, size), np.float32) for part in spectra)
-    return one / max(float(np.linalg.norm(one)), 1e-6), two / max(float(np.linalg.norm(two)), 1e-6)
+    one, two = (floats(fft.irfftn(part * weight, size)) for part in spectra)
+    return _of_length_one(one), _of_length_one(two)
+
+
+def _of_length_one(values: Floats) -> Floats:
+    return floats(values / max(float(np.linalg.norm(values)), 1e-6))
 
 
 def _compared(first: Floats, second: Floats) -> tuple[Floats, Floats]:
