@@ -141,7 +141,7 @@ def test_where_few_tiles_place_no_homography_all_are_asked():
     )
     assert few.agreeing == few.tested < MOST_TILES < every.tested <= ALL_TILES
     assert every.share > 0.9
-    sigma = [residual_pattern(tiles, SHAPE).homography_sigma for tiles in (few, every)]
+    sigma = [residual_pattern(tiles, SHAPE).freer_sigma for tiles in (few, every)]
     assert sigma[1] < 0.7 * sigma[0]
 
 

@@ -8,7 +8,7 @@ from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import corner_error
-from napari_ecc_align._verdict.model_check import homography_shift
+from napari_ecc_align._verdict.model_check import freer_shift
 from napari_ecc_align._verdict.residual_pattern import residual_pattern
 from napari_ecc_align._verdict.tile_matching import tile_evidence
 from pairs import known_pair, picture, random_transform
@@ -26,7 +26,7 @@ def asked(known, matrix):
     pyramids = Pyramids(*(image_pyramid(image) for image in images), None)
     estimate = Estimate(matrix, False, 1, True, "identity", "intensity", 0.05)
     tiles = tile_evidence(pyramids.reference, pyramids.moving, 0, matrix, inverted=False)
-    return outcome_of(homography_shift(pyramids, estimate, tiles)), tiles
+    return outcome_of(freer_shift(pyramids, estimate, tiles)), tiles
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
@@ -58,6 +58,22 @@ def test_no_other_start_is_tried_where_only_the_model_does_not_suffice():
     assert (result.verdict, result.placed, result.converged) == ("doubtful", True, True)
     assert "does not suffice" in result.reason
     assert list(result.timings) == ["identity"]
+
+
+@pytest.mark.parametrize(
+    ("moved", "verdict", "said"),
+    [("euclidean", "aligned", "fit best where they lie"), ("affine", "doubtful", "not suffice")],
+)
+def test_where_no_perspective_can_be_known_an_affine_motion_tells(moved, verdict, said):
+    known = known_pair("moon", random_transform(0, moved, (90, 110), size=3.0))
+    images = known.reference.astype(float), known.moving.astype(float)
+    # Most of both shows nothing.
+    for image in images:
+        image[int(0.35 * len(image)) :] = image.mean()
+    noisy_images = (noisy(image, seed, 5) for seed, image in enumerate(images))
+    result = align(*noisy_images, model="euclidean")
+    assert result.verdict == verdict
+    assert said in result.reason
 
 
 def test_tiles_that_lie_right_contradict_nothing():

@@ -75,7 +75,7 @@ def make_pattern(**known):
         "displaced": 0,
         "corner_shift": 0.05,
         "corner_sigma": 0.1,
-        "homography_sigma": 0.2,
+        "freer_sigma": 0.2,
         "largest": 0.0,
         "where": "",
         "scatter": 0.05,

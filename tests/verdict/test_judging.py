@@ -187,14 +187,14 @@ INSUFFICIENT = (
             ),
         ),
         (
-            {"homography_sigma": 1.1},
+            {"freer_sigma": 1.1},
             0.02,
             "There is too little detail to tell whether the motion model suffices.",
         ),
         ({}, 0.4, "There is too little detail to say more exactly than to 0.4 px."),
         # An estimator that states no uncertainty has that of the tiles.
         (
-            {"corner_sigma": 0.5, "homography_sigma": 0.7},
+            {"corner_sigma": 0.5, "freer_sigma": 0.7},
             np.nan,
             "There is too little detail to say more exactly than to 0.5 px.",
         ),
@@ -210,11 +210,11 @@ def test_corners_that_are_not_known_to_a_pixel_make_doubtful(pattern, uncertaint
     [
         {"pattern": make_pattern(corner_shift=0.24, corner_sigma=0.1)},
         {"pattern": make_pattern(misplaced_share=0.09)},
-        {"pattern": make_pattern(homography_sigma=0.74)},
-        {"pattern": make_pattern(homography_sigma=np.inf), "model": "homography"},
+        {"pattern": make_pattern(freer_sigma=0.74)},
+        {"pattern": make_pattern(freer_sigma=np.inf), "model": "homography"},
         # What a freer fit does not know is no doubt of a homography.
         {
-            "pattern": make_pattern(corner_sigma=0.5, homography_sigma=0.2),
+            "pattern": make_pattern(corner_sigma=0.5, freer_sigma=0.2),
             "model": "homography",
             "corner_uncertainty": np.nan,
         },
@@ -232,7 +232,7 @@ def test_by_edges_of_two_kinds_two_pixels_are_asked_for_and_how_exact_it_is_told
         (0.6, "aligned", True),
         (0.7, "doubtful", False),
     ):
-        pattern = make_pattern(homography_sigma=1.2)
+        pattern = make_pattern(freer_sigma=1.2)
         known = {"corner_uncertainty": uncertainty, "pattern": pattern}
         found = judge(make_evidence(**known, by_edges=True, ecc=0.8))
         assert found.verdict == verdict
@@ -342,7 +342,7 @@ def test_a_place_that_leaves_twice_as_much_unexplained_is_no_rival(where, known)
 
 @pytest.mark.parametrize(("settled", "verdict"), [(True, "aligned"), (False, "doubtful")])
 def test_an_estimate_that_has_not_settled_is_known_no_better_than_tiles_know_it(settled, verdict):
-    pattern = make_pattern(corner_sigma=0.6, homography_sigma=0.5)
+    pattern = make_pattern(corner_sigma=0.6, freer_sigma=0.5)
     judgement = judge(make_evidence(pattern=pattern, believed=settled))
     assert judgement.verdict == verdict
     assert settled or judgement.reason.endswith("more exactly than to 0.5 px.")

@@ -10,7 +10,7 @@ from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import corner_error
-from napari_ecc_align._verdict.model_check import homography_shift, levels_apart
+from napari_ecc_align._verdict.model_check import freer_shift, levels_apart
 from napari_ecc_align._verdict.tile_matching import tile_evidence
 from pairs import known_pair, random_transform
 
@@ -32,7 +32,7 @@ def pyramids(known):
 def checked(pyramids, matrix, change=lambda tiles: tiles):
     tiles = tile_evidence(pyramids.reference, pyramids.moving, 0, matrix, inverted=False)
     estimate = Estimate(matrix, False, 1, True, "identity", "intensity", 0.05)
-    return outcome_of(homography_shift(pyramids, estimate, change(tiles)))
+    return outcome_of(freer_shift(pyramids, estimate, change(tiles)))
 
 
 @pytest.mark.parametrize(

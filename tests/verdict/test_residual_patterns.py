@@ -44,7 +44,7 @@ def test_tiles_that_lie_right_show_nothing():
     found = of_field(still)
     assert (found.displaced, found.corner_shift, found.largest, found.where) == (0, 0, 0, "")
     assert (found.scatter, found.misplaced_share, found.contradiction) == (0, 0, 0)
-    assert 0 < found.homography_sigma < 0.3
+    assert 0 < found.freer_sigma < 0.3
     assert found.sentence == "The model explains the images to 0.01 px."
 
 
@@ -90,7 +90,7 @@ def test_no_tile_is_believed_to_be_exact():
 def test_too_few_tiles_or_tiles_in_a_line_determine_no_motion(places):
     found = residual_pattern(make_tiles(places=places, moves=np.ones_like(places)), SHAPE)
     assert found.corner_shift == 0
-    assert found.corner_sigma == found.homography_sigma == np.inf
+    assert found.corner_sigma == found.freer_sigma == np.inf
 
 
 def test_tiles_in_a_row_of_squares_determine_an_affine_motion_alone():
@@ -99,7 +99,7 @@ def test_tiles_in_a_row_of_squares_determine_an_affine_motion_alone():
     moves = stretch(corners_only)
     found = residual_pattern(make_tiles(places=corners_only, moves=moves), SHAPE)
     assert found.corner_shift == pytest.approx(at_corners(stretch), rel=0.02)
-    assert found.homography_sigma == np.inf
+    assert found.freer_sigma == np.inf
 
 
 def test_a_tile_that_found_the_wrong_place_does_not_pull_the_corners():

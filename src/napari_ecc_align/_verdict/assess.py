@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -34,7 +35,7 @@ from .limits import (
     WRONG,
 )
 from .line_fields import field_offset
-from .model_check import colours_apart, homography_shift, levels_apart
+from .model_check import colours_apart, freer_shift, levels_apart
 from .pair_tiles import (
     all_tiles,
     first_seconded,
@@ -342,23 +343,36 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> InSteps[tuple[Evidenc
     if judgement.verdict == "failed" or evidence.model == "homography":
         return evidence, judgement
     # With more, the rules would overlook a pixel at the corners.
-    if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
+    if pattern.freer_sigma <= LARGEST_UNCERTAINTY:
         return evidence, judgement
     if evidence.fine.tested <= MOST_TILES:
         evidence = _of_all_tiles(laid, evidence)
         yield
         judgement, pattern = judge(evidence), evidence.pattern
-        if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
+        if pattern.freer_sigma <= LARGEST_UNCERTAINTY:
             return evidence, judgement
     if is_deformed(evidence):
         return evidence, judgement
-    found = yield from homography_shift(laid.pyramids, laid.estimate, evidence.fine, evidence.hull)
-    moved, sigma = found or (0.0, np.inf)
-    if sigma < pattern.homography_sigma:
-        pattern = replace(pattern, corner_shift=moved, corner_sigma=sigma, homography_sigma=sigma)
+    moved, sigma = 0.0, np.inf
+    for freer in _asked_models(evidence.model):
+        found = yield from freer_shift(
+            laid.pyramids, laid.estimate, evidence.fine, evidence.hull, freer=freer
+        )
+        moved, sigma = found or (0.0, np.inf)
+        if sigma <= WRONG:
+            break
+    if sigma < pattern.freer_sigma:
+        pattern = replace(pattern, corner_shift=moved, corner_sigma=sigma, freer_sigma=sigma)
         evidence = replace(evidence, pattern=pattern)
         judgement = judge(evidence)
     return evidence, judgement
+
+
+def _asked_models(model: MotionModel) -> Iterator[MotionModel]:
+    """Yield what a motion may become: where no perspective can be known, what stretches alone."""
+    yield "homography"
+    if model != "affine":
+        yield "affine"
 
 
 def _of_all_tiles(laid: Laid, evidence: Evidence, *, bent: bool = False) -> Evidence:

@@ -29,13 +29,15 @@ from .tile_matching import Tiles
 from .uncertainty import spread_share
 
 
-def homography_shift(
+def freer_shift(
     pyramids: Pyramids,
     estimate: Estimate,
     evidence: Tiles,
     hull: NDArray[np.float64] | None = None,
+    *,
+    freer: MotionModel = "homography",
 ) -> InSteps[tuple[float, float] | None]:
-    """Return how far an estimate moves the corners when it may become a homography.
+    """Return how far an estimate moves the corners when its motion may be freer.
 
     The tiles of the evidence keep a distance from the border, and where they are few they say
     nothing of the corners. All pixels of a small level, and large tiles, say more.
@@ -50,6 +52,8 @@ def homography_shift(
         Of the estimate, at full resolution.
     hull : ndarray of float64, shape (n, 2), optional
         The corners (x, y) that are asked: of what both images show. Those of the frame by default.
+    freer : MotionModel
+        What the motion may become.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def homography_shift(
         it moves them clearly, but carries the tiles away from where they fit: where the images
         differ in part, a freer model follows what differs.
     """
-    options = SearchOptions("homography", precision=LARGEST_UNCERTAINTY, max_iterations=ITERATIONS)
+    options = SearchOptions(freer, precision=LARGEST_UNCERTAINTY, max_iterations=ITERATIONS)
     refiner = Refiner(
         pyramids.reference,
         pyramids.moving,

@@ -39,9 +39,9 @@ class ResidualPattern:
         tiles or, where they say little, to all pixels.
     corner_sigma : float
         One sigma of that.
-    homography_sigma : float
-        One sigma of the corners of the freest such motion, a homography; infinite where none is
-        determined.
+    freer_sigma : float
+        One sigma of the corners of the freest such motion, a homography or, where that is not
+        known to a pixel, an affine motion; infinite where none is determined.
     largest : float
         Largest displacement in px that stands out of its uncertainty and is shared by neighbours.
     where : str
@@ -59,7 +59,7 @@ class ResidualPattern:
     displaced: int
     corner_shift: float
     corner_sigma: float
-    homography_sigma: float
+    freer_sigma: float
     largest: float
     where: str
     scatter: float
@@ -127,7 +127,7 @@ def residual_pattern(
     # Tiles that overlap say the same twice.
     repeated = np.sqrt(evidence.tested / max(1.0, evidence.independent))
     exact = np.maximum(sigma[used], PEAK_ERROR) * repeated
-    shift, corner_sigma, homography_sigma = _corner_shift(
+    shift, corner_sigma, freer_sigma = _corner_shift(
         places[used], moves[used], exact, shape, bent, hull
     )
     # What is displaced by little is hardly so by chance: one is enough.
@@ -150,7 +150,7 @@ def residual_pattern(
         displaced=int(displaced.sum()),
         corner_shift=shift,
         corner_sigma=corner_sigma,
-        homography_sigma=homography_sigma,
+        freer_sigma=freer_sigma,
         largest=largest,
         where=where,
         scatter=float(np.sqrt(max(0.0, excess))),
@@ -174,13 +174,13 @@ def _corner_shift(
 
     Returns
     -------
-    shift, sigma, homography_sigma : float
+    shift, sigma, freer_sigma : float
         In px; 0 and infinite where the tiles determine neither.
     """
     centre, half = (np.array(shape[::-1]) - 1) / 2, max(shape) / 2
-    clearest, homography_sigma = (0.0, float("inf")), float("inf")
+    clearest, freer_sigma = (0.0, float("inf")), float("inf")
     if len(places) < LEAST_TILES:
-        return *clearest, homography_sigma
+        return *clearest, freer_sigma
     asked = corners(shape) if hull is None else hull
     freedoms = _FREEDOMS if bent else _FREEDOMS[:2]
     at_corners = _motions((asked - centre) / half, freedoms[-1])
@@ -193,8 +193,8 @@ def _corner_shift(
         if shift / spread > clearest[0] / clearest[1]:
             clearest = shift, spread
         if parameters == 8:
-            homography_sigma = spread
-    return *clearest, homography_sigma
+            freer_sigma = spread
+    return *clearest, freer_sigma
 
 
 @lru_cache(maxsize=64)

@@ -352,8 +352,8 @@ def _why_insufficient(evidence: Evidence) -> str | None:
 
 
 def _why_inexact(evidence: Evidence) -> str | None:
-    model, sigma = evidence.model, evidence.pattern.homography_sigma
-    # What a homography places less exactly than that says nothing of the model.
+    model, sigma = evidence.model, evidence.pattern.freer_sigma
+    # What a freer motion places less exactly than that says nothing of the model.
     if model != "homography" and not sigma <= evidence.exactness * WRONG:
         return "There is too little detail to tell whether the motion model suffices."
     if _is_inexact(evidence):
@@ -380,7 +380,7 @@ def _stated(evidence: Evidence) -> float:
     if evidence.believed and not isnan(stated):
         return stated
     # A freer fit, which asks whether a homography suffices, says less of the homography itself.
-    tiles = min(evidence.pattern.corner_sigma, evidence.pattern.homography_sigma)
+    tiles = min(evidence.pattern.corner_sigma, evidence.pattern.freer_sigma)
     return tiles if isnan(stated) else max(stated, tiles)
 
 
