@@ -80,7 +80,7 @@ def test_tiles_of_what_bends_lie_off_by_more_than_they_are_uncertain(bend):
     moves = 0.04 * rng.normal(size=(len(GRID), 3))
     moves[:, 0] += bend * np.sqrt(2) * np.sin(GRID[:, 2] / 6)
     tiles, half = tiles_moved(moves, sigma=0.07), np.array([2.0, 1.0, 0.5])
-    found = scatter_of(tiles, np.ones(3))
+    found = scatter_of(tiles)
     assert np.linalg.norm(found) == pytest.approx(bend if bend > 0.2 else 0, abs=0.05)
     why = residuals_of(tiles, np.ones(3)).why_in_parts(64, 0.05)
     assert (bend == 0.5) == (why is not None and "parts lie about 0.48 vox" in why)
@@ -88,4 +88,4 @@ def test_tiles_of_what_bends_lie_off_by_more_than_they_are_uncertain(bend):
         assert found[0] > 3 * max(found[1:])
         assert residuals_of(tiles, half).scattered == pytest.approx(2 * bend, abs=0.1)
     # What cannot be told from noise is no bend, however far it lies.
-    assert not scatter_of(tiles_moved(moves, sigma=bend + 0.05), np.ones(3)).any()
+    assert not scatter_of(tiles_moved(moves, sigma=bend + 0.05)).any()

@@ -194,8 +194,7 @@ def _named_if_mirrored(
 
     Only a sentence depends on it: one look at tiny images, and another at the best place there.
     """
-    # Where the place is sure, it is not mirrored there.
-    if result.aligned or result.placed or job.options.engine != "pyramid":
+    if result.aligned or job.options.engine != "pyramid":
         return result
     if not isinstance(job.reference, LoadedImage) or not isinstance(job.moving, LoadedImage):
         return result

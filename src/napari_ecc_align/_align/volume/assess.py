@@ -69,7 +69,7 @@ def assessed(
     overlap = overlap_share(level.shape, refiner.moving[0].shape, found.matrix)
     along = _along_axes(refiner, found, level.frame.corners) * unit
     judged = _judged(refiner, found, before, overlap)
-    bent = np.zeros(3) if judged.tiles is None else scatter_of(judged.tiles, level.spacing)
+    bent = np.zeros(3) if judged.tiles is None else scatter_of(judged.tiles)
     turned = np.eye(4)[[2, 1, 0, 3]]
     return VolumeAlignment(
         VolumeTransform(turned @ found.matrix @ turned, refiner.model.name),
@@ -178,7 +178,7 @@ def _said(
     if chance > ALPHA or tiles.share < LEAST_LIKE:
         return "doubtful", f"Only {counted}; elsewhere the volumes differ."
     said = f"{counted}, with ECC {ecc:.3f}."
-    if bent := float(np.linalg.norm(scatter_of(tiles, reference.spacing))):
+    if bent := float(np.linalg.norm(scatter_of(tiles))):
         said += f" They lie about {bent:.2g} from where it puts them: something bends."
     at_corners = _along_axes(refiner, found, reference.frame.corners)
     if _in_voxels(refiner, at_corners) > LARGEST_UNCERTAINTY:

@@ -8,11 +8,13 @@ import numpy as np
 
 from ..._transform.models import Array
 from ..._verdict.limits import (
+    AGREEMENT_RADIUS,
     CLEAR_SIGMAS,
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
     LEAST_PART,
     MINOR,
+    RIGHT,
     WRONG,
 )
 from ..._verdict.neighbours import (
@@ -89,16 +91,17 @@ def residuals_of(tiles: VolumeTiles, spacing: Array) -> VolumeResiduals:
         misplaced_share=certain.sum() / len(own) if certain.sum() >= LEAST_DISPLACED else 0.0,
         largest=float(lengths(far)[certain].max(initial=0.0)),
         shared=shared_with(moves[close], neighbours(places[close], tiles.radius)),
-        scattered=float(np.linalg.norm(scatter_of(tiles, spacing) / voxel)),
+        scattered=float(np.linalg.norm(scatter_of(tiles) / voxel)),
     )
 
 
-def scatter_of(tiles: VolumeTiles, spacing: Array) -> Array:
+def scatter_of(tiles: VolumeTiles) -> Array:
     """Return how far tiles that agree lie from where they are put (RMS) along x, y and z.
 
     In the unit of the spacing, less what they are uncertain by: how much a volume bends that is
-    laid straight. 0 unless half of them lie farther off than is an accident, and by a tenth of the
-    shortest side of a voxel.
+    laid straight. 0 unless half of them lie farther off than is an accident, and by so much that
+    three times that is half a voxel of the level they were compared on: where hardly anything is
+    noise, tiles scatter by a tenth of one.
     """
     known = tiles.agree & (tiles.uncertainties > 0) & np.isfinite(tiles.uncertainties)
     if np.count_nonzero(known) < LEAST_AGREEING:
@@ -107,6 +110,6 @@ def scatter_of(tiles: VolumeTiles, spacing: Array) -> Array:
     square = float((moved**2).sum(axis=1).mean())
     left = np.sqrt(max(0.0, square - float((sigmas**2).mean())))
     clear = np.median(lengths(moved) / sigmas) > CLEAR_SIGMAS
-    if not clear or left <= LEAST_PART * WRONG * spacing.min():
+    if not clear or left <= RIGHT * LARGEST_UNCERTAINTY * tiles.radius / AGREEMENT_RADIUS:
         return np.zeros(3)
     return np.asarray(np.sqrt((moved**2).mean(axis=0) / square) * left)

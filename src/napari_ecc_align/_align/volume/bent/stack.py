@@ -42,6 +42,8 @@ class SmoothVolumeStack(BentFrames[SmoothVolumeAlignment, VolumeField]):
     >>> stack = align_volume_stack([bent, volume], model="smooth")
     >>> stack.verdicts[0], stack.gaps, stack.shape, len(stack.transforms)
     ('aligned', [], (64, 64, 64), 2)
+    >>> [field.largest > 1 for field in stack.filled_transforms]
+    [False, True]
     >>> stack.to_dict()["bends"].tolist(), stack.filled_results.verdicts == stack.verdicts
     ([False, True], True)
     >>> stack.save("bent_volumes.npz")
