@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_ecc_align._align.volume.residuals import residuals_of, scatter_of
+from napari_ecc_align._align.volume.residuals import residuals_of
 from napari_ecc_align._align.volume.search import shared_box
 from napari_ecc_align._align.volume.tiles import VolumeTiles
 
@@ -72,20 +72,3 @@ def test_what_is_shared_has_its_own_corners():
     assert box.max(axis=0) == pytest.approx([39, 43, 63], abs=2)
     matrix[0, 3] = 100
     assert shared_box((40, 64, 64), (40, 64, 64), matrix).max(axis=0).tolist() == [39, 63, 63]
-
-
-@pytest.mark.parametrize("bend", [0.0, 0.12, 0.3, 0.5])
-def test_tiles_of_what_bends_lie_off_by_more_than_they_are_uncertain(bend):
-    rng = np.random.default_rng(0)
-    moves = 0.04 * rng.normal(size=(len(GRID), 3))
-    moves[:, 0] += bend * np.sqrt(2) * np.sin(GRID[:, 2] / 6)
-    tiles, half = tiles_moved(moves, sigma=0.07), np.array([2.0, 1.0, 0.5])
-    found = scatter_of(tiles)
-    assert np.linalg.norm(found) == pytest.approx(bend if bend > 0.2 else 0, abs=0.05)
-    why = residuals_of(tiles, np.ones(3)).why_in_parts(64, 0.05)
-    assert (bend == 0.5) == (why is not None and "parts lie about 0.48 vox" in why)
-    if bend > 0.2:
-        assert found[0] > 3 * max(found[1:])
-        assert residuals_of(tiles, half).scattered == pytest.approx(2 * bend, abs=0.1)
-    # What cannot be told from noise is no bend, however far it lies.
-    assert not scatter_of(tiles_moved(moves, sigma=bend + 0.05)).any()

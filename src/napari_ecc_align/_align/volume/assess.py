@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from math import hypot
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from ..._verdict.verdict import Verdict
 from .levels import VolumeLevel
 from .motion import corners, inverse, mapped, scaled
 from .refine import RefinedVolume, VolumeRefiner
-from .residuals import residuals_of, scatter_of
+from .residuals import residuals_of
 from .result import VolumeAlignment
 from .rivals import place_rival, turned_rival
 from .search import overlap_share, shared_box
@@ -69,7 +68,6 @@ def assessed(
     overlap = overlap_share(level.shape, refiner.moving[0].shape, found.matrix)
     along = _along_axes(refiner, found, level.frame.corners) * unit
     judged = _judged(refiner, found, before, overlap)
-    bent = np.zeros(3) if judged.tiles is None else scatter_of(judged.tiles)
     turned = np.eye(4)[[2, 1, 0, 3]]
     return VolumeAlignment(
         VolumeTransform(turned @ found.matrix @ turned, refiner.model.name),
@@ -80,8 +78,8 @@ def assessed(
         ecc=float(np.nan_to_num(abs(solution.ecc))),
         inverted=solution.gain < 0,
         overlap_fraction=overlap,
-        corner_uncertainty=hypot(found.uncertainty * unit, _BIAS * unit, *bent.tolist()),
-        axis_uncertainty=tuple(np.hypot(along[::-1], bent).tolist()),
+        corner_uncertainty=float(np.hypot(found.uncertainty, _BIAS) * unit),
+        axis_uncertainty=tuple(along[::-1].tolist()),
         iterations=solution.iterations,
         converged=solution.converged,
         start=start,
@@ -178,8 +176,6 @@ def _said(
     if chance > ALPHA or tiles.share < LEAST_LIKE:
         return "doubtful", f"Only {counted}; elsewhere the volumes differ."
     said = f"{counted}, with ECC {ecc:.3f}."
-    if bent := float(np.linalg.norm(scatter_of(tiles))):
-        said += f" They lie about {bent:.2g} from where it puts them: something bends."
     at_corners = _along_axes(refiner, found, reference.frame.corners)
     if _in_voxels(refiner, at_corners) > LARGEST_UNCERTAINTY:
         known = found.uncertainty * reference.frame.unit

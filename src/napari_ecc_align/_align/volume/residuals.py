@@ -7,16 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._transform.models import Array
-from ..._verdict.limits import (
-    AGREEMENT_RADIUS,
-    CLEAR_SIGMAS,
-    LARGEST_UNCERTAINTY,
-    LEAST_AGREEING,
-    LEAST_PART,
-    MINOR,
-    RIGHT,
-    WRONG,
-)
+from ..._verdict.limits import LARGEST_UNCERTAINTY, LEAST_PART, MINOR, WRONG
 from ..._verdict.neighbours import (
     LEAST_DISPLACED,
     lengths,
@@ -42,15 +33,12 @@ class VolumeResiduals:
         The farthest of these, in the unit of the spacing.
     shared : float
         RMS displacement that they have in common with their neighbours, beyond doubt.
-    scattered : float
-        RMS displacement of those that agree, beyond doubt.
     """
 
     displaced: int = 0
     misplaced_share: float = 0.0
     largest: float = 0.0
     shared: float = 0.0
-    scattered: float = 0.0
 
     def why_in_parts(self, agreeing: int, uncertain: float) -> str | None:
         """Say if one motion is not enough; knowing how many agree, and one sigma in voxels."""
@@ -62,9 +50,8 @@ class VolumeResiduals:
         remains = "The motion model does not suffice: "
         if self.misplaced_share > LEAST_PART:
             return f"{remains}a local deformation of up to {self.largest:.2g} remains."
-        apart = max(self.scattered, self.shared if self.shared > uncertain else 0.0)
-        if apart and np.hypot(apart, uncertain) > LARGEST_UNCERTAINTY:
-            return f"{remains}parts lie about {apart:.2g} voxels from where it puts them."
+        if self.shared > uncertain and np.hypot(self.shared, uncertain) > LARGEST_UNCERTAINTY:
+            return f"{remains}parts lie about {self.shared:.2g} voxels from where it puts them."
         return None
 
 
@@ -91,25 +78,4 @@ def residuals_of(tiles: VolumeTiles, spacing: Array) -> VolumeResiduals:
         misplaced_share=certain.sum() / len(own) if certain.sum() >= LEAST_DISPLACED else 0.0,
         largest=float(lengths(far)[certain].max(initial=0.0)),
         shared=shared_with(moves[close], neighbours(places[close], tiles.radius)),
-        scattered=float(np.linalg.norm(scatter_of(tiles) / voxel)),
     )
-
-
-def scatter_of(tiles: VolumeTiles) -> Array:
-    """Return how far tiles that agree lie from where they are put (RMS) along x, y and z.
-
-    In the unit of the spacing, less what they are uncertain by: how much a volume bends that is
-    laid straight. 0 unless half of them lie farther off than is an accident, and by so much that
-    three times that is half a voxel of the level they were compared on: where hardly anything is
-    noise, tiles scatter by a tenth of one.
-    """
-    known = tiles.agree & (tiles.uncertainties > 0) & np.isfinite(tiles.uncertainties)
-    if np.count_nonzero(known) < LEAST_AGREEING:
-        return np.zeros(3)
-    moved, sigmas = tiles.displacements[known, 3:], tiles.uncertainties[known]
-    square = float((moved**2).sum(axis=1).mean())
-    left = np.sqrt(max(0.0, square - float((sigmas**2).mean())))
-    clear = np.median(lengths(moved) / sigmas) > CLEAR_SIGMAS
-    if not clear or left <= RIGHT * LARGEST_UNCERTAINTY * tiles.radius / AGREEMENT_RADIUS:
-        return np.zeros(3)
-    return np.asarray(np.sqrt((moved**2).mean(axis=0) / square) * left)
