@@ -47,7 +47,11 @@ class Stage:
 
     def design(self, splines: Splines, around: int = 0) -> tuple[Array, Array]:
         """Return splines on the rows and columns of cells, and on so many around."""
-        return _designs(splines, self.cells, self.times, around)
+        return designs(splines, self.cells, self.times, around)
+
+    def curving(self, splines: Splines) -> tuple[list[Floats], list[Floats]]:
+        """Return splines on the rows and columns of cells, and their first two derivatives."""
+        return _curving(splines, self.cells, self.times)
 
     def pairs(self, splines: Splines) -> tuple[Floats, Floats]:
         """Return the products of splines on the rows and columns of cells."""
@@ -109,16 +113,29 @@ class Stage:
 
 
 @lru_cache(maxsize=32)
-def _designs(
+def designs(
     splines: Splines, cells: tuple[int, int], times: float, around: int
 ) -> tuple[Array, Array]:
+    """Return splines on the rows and columns of a level's cells, and on so many around."""
     rows, columns = cell_places(cells, times, around)
     return splines.rows.design(rows), splines.columns.design(columns)
 
 
+@lru_cache(maxsize=8)
+def _curving(
+    splines: Splines, cells: tuple[int, int], times: float
+) -> tuple[list[Floats], list[Floats]]:
+    rows, columns = cell_places(cells, times)
+    orders = range(3)
+    return (
+        [floats(splines.rows.design(rows, order)) for order in orders],
+        [floats(splines.columns.design(columns, order)) for order in orders],
+    )
+
+
 @lru_cache(maxsize=32)
 def _pairs(splines: Splines, cells: tuple[int, int], times: float) -> tuple[Floats, Floats]:
-    return splines.pairs(_designs(splines, cells, times, 0))
+    return splines.pairs(designs(splines, cells, times, 0))
 
 
 def _windows(reference: Level, representation: Representation) -> list[Windows]:
