@@ -108,7 +108,7 @@ class FieldFollower:
             inverted=found.motion.inverted,
             energy=field.energy,
             expected=field.expected,
-            halves=[half.expected for half in found.halves.fields],
+            halves=[half.expected.counting_as(field.expected) for half in found.halves.fields],
             judged=found.judged,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -147,3 +147,12 @@ class Expected:
 
     prior: Prior
     solved: Sequence[Solved] = ()
+
+    def counting_as(self, other: Expected) -> Expected:
+        """Return the same with cells that count as much as those of the same stages of another."""
+        counted = {one.counted.shape: one.counted for one in other.solved}
+        alike = [
+            one._replace(counted=counted.get(one.counted.shape, one.counted))
+            for one in self.solved
+        ]
+        return replace(self, solved=alike)

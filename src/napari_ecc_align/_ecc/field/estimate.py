@@ -190,7 +190,8 @@ def _foretold_steps(
 ) -> Generator[None, None, FieldEstimate]:
     """Estimate a field by what another image's foretells; what that ends with is its own."""
     prior = expected.prior
-    stages = stages[_first_needed(stages, prior) :]
+    # Two halves differ by less than a finer level would tell.
+    stages = stages[_first_needed(stages, prior, least=2 if kept is None else 1) :]
     # The finest are the same; some of the other image's may have begun further on.
     both = list(zip(reversed(stages), reversed(expected.solved), strict=False))[::-1]
     splines = both[0][1].system.splines
@@ -205,11 +206,14 @@ def _foretold_steps(
         ring = stage.design(splines, 1)
         # Where it ends, and how well it is known, no other image says.
         own = stage is stages[-1] and kept is None
-        least = 2 if own else 1
+        least = 2 if own or len(both) == 1 else 1
         for iteration in range(_MOST_ITERATIONS):
             asked = own and iteration
-            field = splines.values(ring, coefficients)
-            seen = stage.seen(field, matrix, sign, None if asked else common)
+            if iteration or stage is not both[0][0]:
+                field = splines.values(ring, coefficients)
+                seen = stage.seen(field, matrix, sign, None if asked else common)
+            else:
+                seen = stage.seen_unbent(matrix, sign, common)
             yield
             if asked:
                 system = System(stage, splines, seen, None)
@@ -235,14 +239,14 @@ def _is_settled(moved: Floats, few: float) -> bool:
     return bool(np.mean(np.abs(moved) < few) > _SETTLED)
 
 
-def _first_needed(stages: list[Stage], prior: Prior) -> int:
-    """Return the stage on which a field that is expected so bends by few px.
+def _first_needed(stages: list[Stage], prior: Prior, *, least: int = 2) -> int:
+    """Return the stage on which a field that is expected so bends by few px, or so many are left.
 
     Those before it are for fields of which less is known.
     """
     far = _FAR * prior.amplitude
     near = [number for number, stage in enumerate(stages) if far <= _NEARBY * stage.times]
-    return max(0, min(len(stages) - 2, near[-1] if near else 0))
+    return max(0, min(len(stages) - least, near[-1] if near else 0))
 
 
 def _unfolded(system: System, coefficients: Array, prior: Prior) -> tuple[Array, Prior]:

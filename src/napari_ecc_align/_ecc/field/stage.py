@@ -40,6 +40,7 @@ class Stage:
         self.cells = self.windows[0].cells
         self.apart = CELL * self.times
         self._middle = np.array(self.cells[::-1]) * CELL / 2
+        self._unbent: tuple[Array, int, Floats, Seen] | None = None
 
     def places(self, around: int = 0) -> tuple[Array, Array]:
         """Return where the rows and columns of cells are, and some around, in px of level 0."""
@@ -101,6 +102,15 @@ class Stage:
                 for name in ("fit", "counted", "certain", "shown")
             ),
         )
+
+    def seen_unbent(self, matrix: Array, sign: int, common: Floats) -> Seen:
+        """Compare where a matrix alone puts the reference; the same is not compared again."""
+        kept = self._unbent
+        if kept is None or kept[0] is not matrix or kept[1] != sign or kept[2] is not common:
+            around = self.cells[0] + 2, self.cells[1] + 2
+            seen = self.seen(np.zeros((2, *around)), matrix, sign, common)
+            self._unbent = kept = matrix, sign, common, seen
+        return kept[3]
 
     def _shown(self, at: Floats, matrix: Array) -> Floats:
         """Return 1 where cells lie on pixels of both images, else 0."""
