@@ -135,8 +135,14 @@ def aligned_either_way(
         result = yield from result_of_side(as_started, run)
         if as_started.mirror is not None:
             return result
+        if result.aligned or (job.follower is not None and job.follower.is_unmirrored):
+            return result
         named = yield from _named_if_mirrored(job, result, run_nearby)
-        return named if named is not result else (yield from by_values(job, result))
+        if named is not result:
+            return named
+        if job.follower is not None:
+            job.follower.note_unmirrored()
+        return (yield from by_values(job, result))
     sides = [as_started, *_other_sides(job, as_started)]
     scores = yield from _scores([side.job for side in sides])
     results: list[AlignmentResult] = []
