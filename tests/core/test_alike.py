@@ -149,6 +149,22 @@ def test_what_bends_at_a_place_that_is_sure_is_not_made_alike(
     assert "motion model does not suffice" in result.reason
 
 
+def test_where_hardly_a_tile_fits_and_the_motion_bends_no_blur_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unmoved, shape = random_transform(3, "affine", (512, 512), size=0.0), (512, 512)
+    still = known_pair("camera", unmoved, shape=shape).reference
+    rows, columns = np.mgrid[:512, :512]
+    bent = 4 * np.sin(2 * np.pi * np.stack([columns, rows]) / 256)
+    moving = ndimage.map_coordinates(still, np.stack([rows, columns]) + bent, order=3)
+    bends: list[bool] = []
+    asked = alike._bends
+    monkeypatch.setattr(alike, "_bends", lambda *of: bends.append(asked(*of)) or bends[-1])
+    monkeypatch.setattr(alike, "measured_appearance", lambda *_: pytest.fail("was measured"))
+    result = align(_eight_bit(still, 0), _eight_bit(moving, 1), representation="intensity")
+    assert result.verdict == "failed" and any(bends)
+
+
 @pytest.mark.parametrize(
     "negative", [lambda image: 255 - _relit(image), lambda image: _relit(255 - image)]
 )

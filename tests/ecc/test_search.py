@@ -1,5 +1,7 @@
 """Initial guesses, and what is asked of them before they are believed."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from napari_ecc_align import Transform
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc import features, point_pattern
+from napari_ecc_align._ecc.candidate import Candidate
 from napari_ecc_align._ecc.correlation import (
     cross_correlation,
     ecc,
@@ -14,9 +17,10 @@ from napari_ecc_align._ecc.correlation import (
     template_correlations,
 )
 from napari_ecc_align._ecc.global_search import scored_displacements, searched_turns, translations
+from napari_ecc_align._ecc.initial_guesses import InitialGuesses
 from napari_ecc_align._ecc.mutual_information import shared_information
 from napari_ecc_align._ecc.options import SearchOptions
-from napari_ecc_align._ecc.quick_check import agreement
+from napari_ecc_align._ecc.quick_check import Agreement, agreement
 from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._ecc.refined import is_lost
 from napari_ecc_align._images.pyramid.levels import image_pyramid
@@ -111,6 +115,81 @@ def test_what_correlates_poorly_and_does_not_settle_is_soon_given_up(alike):
         assert corner_error(soon.matrix, np.eye(3), SHAPE) < 0.1
     else:
         assert soon.solution.iterations < patient.solution.iterations
+
+
+@pytest.fixture
+def still():
+    """Return what is known of the starts of two images that lie on each other, and two of them."""
+    levels = image_pyramid(known_pair("camera", Transform(np.eye(3)), shape=SHAPE).reference)
+    guesses = InitialGuesses(levels, levels, SearchOptions(), None)
+    candidates = []
+    for refiner in (guesses.intensity, guesses.orientation):
+        coarse = outcome_of(refiner.coarse(turned(1, 1.0)))
+        candidates.append(Candidate(coarse, Agreement(16, 16), refiner, "identity"))
+    return guesses, *candidates
+
+
+def test_edges_are_not_asked_on_where_intensities_suffice(still):
+    guesses, values, edges = still
+    away = replace(edges, refined=replace(edges.refined, matrix=turned(30, 1.0)))
+    assert not guesses.is_known(edges)
+    assert guesses.is_promising(edges, edges.refined)
+    guesses.note_refined(values, values.refined, confirmed=True)
+    assert guesses.is_known(edges) and not guesses.is_known(away)
+    # Wherever they began.
+    assert not guesses.is_promising(away, edges.refined)
+    assert not guesses.is_confirmed(away, edges.refined)
+    assert guesses.is_promising(values, values.refined)
+
+
+@pytest.mark.parametrize(
+    ("by_edges", "converged", "ecc", "goes_on"),
+    [
+        (False, True, 0.3, True),
+        (False, False, 0.9, True),
+        (False, False, 0.3, False),
+        (True, True, 0.1, True),
+        (True, False, 0.9, False),
+    ],
+)
+def test_what_does_not_settle_on_a_level_is_not_refined_on_finer_ones(
+    still, by_edges, converged, ecc, goes_on
+):
+    guesses, *candidates = still
+    candidate = candidates[by_edges]
+    solution = replace(candidate.refined.solution, converged=converged, ecc=ecc)
+    reached = replace(candidate.refined, solution=solution)
+    assert guesses.is_promising(candidate, reached) is goes_on
+
+
+@pytest.mark.parametrize("promising", [True, False])
+def test_a_descent_ends_where_it_is_not_promising(promising):
+    known = known_pair("camera", Transform(turned(1, 1.0)), shape=SHAPE)
+    levels = image_pyramid(known.reference), image_pyramid(known.moving)
+    refiner = Refiner(*levels, SearchOptions(), whole_pixels=5000)
+    asked = []
+
+    def told(reached):
+        asked.append(reached.level)
+        return promising
+
+    coarse = outcome_of(refiner.coarse(turned(1, 1.0)))
+    vague = replace(coarse, solution=replace(coarse.solution, corner_uncertainty=1.0))
+    reached = outcome_of(refiner.fine(vague, promising=told))
+    assert asked[0] == coarse.level - 1
+    assert reached.level == (0 if promising else asked[0])
+    # Of the finest there is none finer.
+    assert 0 not in asked
+
+
+def test_no_start_is_refined_twice_though_edges_from_nearby_may_be(still):
+    guesses, _, edges = still
+    nearby = replace(edges, start="nearby")
+    astray = replace(edges.refined, matrix=turned(30, 1.0))
+    assert guesses.led_to(edges) is None
+    guesses.note_refined(edges, astray, confirmed=False)
+    assert guesses.led_to(edges) is astray
+    assert guesses.led_to(nearby) is None and not guesses.is_known(nearby)
 
 
 def test_an_image_without_blobs_has_no_pattern():

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_ecc_align import AlignmentResult, Transform
+from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
+from napari_ecc_align._verdict import assess as judging
 from napari_ecc_align._verdict import pair_tiles
-from napari_ecc_align._verdict.assess import assess
+from napari_ecc_align._verdict.assess import assess, judged_steps
 from napari_ecc_align._verdict.laid import Laid
 from napari_ecc_align._verdict.pair_tiles import first_seconded
 from napari_ecc_align._verdict.refusals import why_implausible, why_too_little
@@ -238,6 +240,36 @@ def test_what_is_small_covers_little_however_well_it_lies(pyramids):
     assert result.tiles is not None
 
 
+def test_of_what_has_failed_whatever_tiles_say_these_are_only_counted(pyramids, monkeypatch):
+    monkeypatch.setattr(judging, "_of_tiles", lambda *_: pytest.fail("more was asked"))
+    estimate = Estimate(np.eye(3), False, 7, True, "identity", "intensity", 0.02)
+    asked = pyramids, estimate, SearchOptions("affine"), None
+    found = outcome_of(judged_steps(*asked, failed="It proves nothing."))
+    result = found.result
+    assert (result.verdict, result.reason) == ("failed", "It proves nothing.")
+    assert result.tiles.share > 0.9 and result.ecc > 0.95 and found.evidence is None
+
+
+@pytest.mark.parametrize(("uncertainty", "asked"), [(0.3, True), (3.0, False)])
+def test_what_is_inexact_in_any_case_is_not_compared_with_a_freer_motion(
+    pyramids, monkeypatch, uncertainty, asked
+):
+    freer, patterns = [], judging.residual_pattern
+
+    def vague(*tiles, **known):
+        return replace(patterns(*tiles, **known), freer_sigma=0.5)
+
+    def shifted(*_, **model):
+        freer.append(model)
+        yield from ()
+
+    monkeypatch.setattr(judging, "residual_pattern", vague)
+    monkeypatch.setattr(judging, "freer_shift", shifted)
+    result = assessed(pyramids, np.eye(3), corner_uncertainty=uncertainty)
+    assert result.found and result.aligned is asked
+    assert bool(freer) is asked
+
+
 def test_gradients_that_fit_in_the_negative_are_of_a_negative(pyramids):
     negative = image_pyramid(255 - picture("astronaut")[:200, :240])
     pair = Pyramids(pyramids.reference, negative, None)
@@ -264,7 +296,7 @@ def test_tiles_are_asked_where_the_whole_does_not_leave_many_times_as_much(
     rivals = [Rival(here, height, matrix=shift(20, 0)) for height in (there, there - 0.02)]
     places = []
     monkeypatch.setattr(
-        pair_tiles, "seconded", lambda _, rival, model: places.append(rival) or NO_RIVAL
+        pair_tiles, "seconded", lambda _, rival, *other: places.append(rival) or NO_RIVAL
     )
     estimate = Estimate(np.eye(3), False, 7, True, "identity", "intensity", 0.02)
     laid = Laid(pyramids, estimate, inverted=False)

@@ -16,6 +16,7 @@ from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.windows import OnDemand
 from .._transform.matrices import MotionModel
 from .._verdict.finding import Judged
+from .._verdict.rules import is_shown
 from .._verdict.sampling import sampled_ecc
 from .model_choice import assessed
 from .options import Job
@@ -40,8 +41,9 @@ def assessed_alike(
     asked = pyramids, estimate, job.options, job.initial, searched
     if estimate.representation != "orientation":
         as_it_is = (yield from assessed(*asked)) if _bends(estimate, searched) else None
-        # Where the place is sure and the motion bends, no light or blur hides a better one.
-        if as_it_is is not None and as_it_is.result.placed:
+        # Where the place is sure and the motion bends, no light or blur hides a better one; where
+        # hardly a tile fits, neither is what keeps them from it.
+        if as_it_is is not None and (as_it_is.result.placed or not is_shown(as_it_is.evidence)):
             return as_it_is
         alike = yield from _judged_alike(job, pyramids, estimate, searched)
         return alike or as_it_is or (yield from assessed(*asked))

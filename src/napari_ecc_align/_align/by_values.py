@@ -14,7 +14,7 @@ from .._common.steps import retold
 from .._ecc.estimate import Estimate
 from .._ecc.mutual_information import shared_information
 from .._images.pyramid.pair import make_pyramids
-from .._verdict.assess import assess_steps
+from .._verdict.assess import judged_steps
 from .._verdict.limits import LIKE
 from .._verdict.result import AlignmentResult
 from .options import Job
@@ -70,6 +70,7 @@ def by_values(job: Job, failed: AlignmentResult) -> Generator[Progress, None, Al
         corner_uncertainty=np.inf,
         timings=failed.timings,
     )
-    judging = assess_steps(pyramids, estimate, options, job.initial)
-    found = yield from retold(judging, lambda _: told)
-    return replace(found, verdict="failed", reason=f"{failed.reason} {_SAID}")
+    reason = f"{failed.reason} {_SAID}"
+    judging = judged_steps(pyramids, estimate, options, job.initial, failed=reason)
+    found = (yield from retold(judging, lambda _: told)).result
+    return replace(found, verdict="failed", reason=reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import partial
 
 from .._common.steps import retold
 from .._images.pyramid.levels import Level
@@ -88,7 +89,7 @@ def estimate_steps(
                 best[candidate.refiner.representation] = candidate
             if candidate.tried or not candidate.believed or guesses.is_known(candidate):
                 continue
-            refined = yield from _fine_steps(candidate, start)
+            refined = yield from _fine_steps(guesses, candidate, start)
             timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
             clock = time.perf_counter()
             confirmed = guesses.is_confirmed(candidate, refined)
@@ -123,19 +124,22 @@ def _unbelieved(
         if not edges or left.believed or left.agreement.share < _WORTH_REFINING:
             return replace(refused, timings=timings)
     refined = left.refined
-    if before := guesses.refined_before(left):
+    if before := guesses.led_to(left):
         refined = before
     elif left.agreement.share >= _WORTH_REFINING:
-        refined = yield from _fine_steps(left, left.start)
+        refined = yield from _fine_steps(guesses, left, left.start)
     return _result(guesses, left, refined, timings, accepted=False)
 
 
-def _fine_steps(candidate: Candidate, start: str) -> Generator[Step, None, Refined]:
+def _fine_steps(
+    guesses: InitialGuesses, candidate: Candidate, start: str
+) -> Generator[Step, None, Refined]:
     def step(reached: Refined) -> Step:
         where = f"1/{2**reached.level} of the resolution" if reached.level else "full resolution"
         return Step(f"{start}, {where}, ECC {abs(reached.solution.ecc):.3f}", reached.matrix)
 
-    return retold(candidate.refiner.fine(candidate.refined), step)
+    promising = partial(guesses.is_promising, candidate)
+    return retold(candidate.refiner.fine(candidate.refined, promising=promising), step)
 
 
 def _result(

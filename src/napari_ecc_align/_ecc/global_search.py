@@ -326,8 +326,8 @@ def _power(image: Floats) -> Floats:
 def _coarser(plane: Floats) -> Floats:
     """Return means of 4 x 4 pixels; what lies beyond an uneven border is zero."""
     h, w = plane.shape
-    whole = np.pad(plane, ((0, -h % _COARSER), (0, -w % _COARSER)))
-    size = whole.shape[1] // _COARSER, whole.shape[0] // _COARSER
+    size = -(-w // _COARSER), -(-h // _COARSER)
+    whole = padded(plane, (_COARSER * size[1], _COARSER * size[0]))
     return floats(cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 import numpy as np
@@ -256,12 +256,17 @@ class Refiner:
         return replace(fine, begun=coarse.uncertainty)
 
     def fine(
-        self, coarse: Refined, before: Refined | None = None
+        self,
+        coarse: Refined,
+        before: Refined | None = None,
+        *,
+        promising: Callable[[Refined], bool] = lambda _: True,
     ) -> Generator[Refined, None, Refined]:
         """Descend, on tiles, until the predicted corner uncertainty is below the precision.
 
         Yields what is reached so far, several times on each level, and returns the last. What an
-        image like the moving one led to `before` foretells the number of tiles and of steps.
+        image like the moving one led to `before` foretells the number of tiles and of steps. What
+        is not `promising` on a level is not refined on finer ones.
         """
         result = coarse
         # A gain per block costs some certainty, so that finer levels are often needed still.
@@ -280,6 +285,8 @@ class Refiner:
                 break
             if self._final(index) and result.solution.converged:
                 final.append(result)
+            if result.level and not promising(result):
+                break
         # Of a page in black and white, full resolution may know less than half of it.
         return min(final, key=total) if final and final[-1] is result else result
 

@@ -51,14 +51,14 @@ from .refusals import why_implausible, why_too_little
 from .residual_pattern import residual_pattern
 from .result import AlignmentResult
 from .rival import NO_RIVAL
-from .rules import is_deformed, is_hopeless, is_minor, judge, slides
+from .rules import is_deformed, is_hopeless, is_minor, is_shown, judge, slides
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import SecondMotion, second_motion, still_tiles
 from .shifted_rival import whole_fit
 from .tile_matching import MOST_TILES, Tiles, without
 from .turned_motion import turned_motion
 from .turned_rival import turned_rival
-from .uncertainty import spread_share
+from .uncertainty import uncertainty_over
 
 
 def assess(
@@ -86,8 +86,10 @@ def judged_steps(
     estimate: Estimate,
     options: SearchOptions,
     initial: NDArray[np.float64] | None,
+    *,
+    failed: str | None = None,
 ) -> InSteps[Judged]:
-    """Return what `assess_steps` does with the evidence of it."""
+    """Return what `assess_steps` does with the evidence of it; only count tiles if `failed`."""
     reference, moving = pyramids.reference[0], pyramids.moving[0]
     transform = usable_transform(estimate.matrix, options.freest, initial)
     overlap = overlap_share(reference, moving, estimate.matrix)
@@ -99,7 +101,7 @@ def judged_steps(
         before = sampled_ecc(reference, moving, [pyramids.unmoved])[0]
         found = Finding(Judgement("failed", flaw), estimate.inverted, 0.0, before)
     else:
-        found = yield from _found_by_tiles(pyramids, estimate, options.freest)
+        found = yield from _found_by_tiles(pyramids, estimate, options.freest, failed)
     transform = transform or Transform.identity(options.freest)
     result = result_of(found, estimate, transform, reference.shape, overlap, options.engine)
     return Judged(result, estimate, found.evidence)
@@ -118,7 +120,7 @@ def why_refused(
 
 
 def _found_by_tiles(
-    pyramids: Pyramids, estimate: Estimate, model: MotionModel
+    pyramids: Pyramids, estimate: Estimate, model: MotionModel, failed: str | None
 ) -> InSteps[Finding]:
     laid, fine = first_tiles(pyramids, estimate)
     yield
@@ -126,6 +128,8 @@ def _found_by_tiles(
     ecc, before = sampled_ecc(
         pyramids.reference[0], pyramids.moving[0], [estimate.matrix, pyramids.unmoved]
     )
+    if failed:
+        return Finding(Judgement("failed", failed), laid.inverted, ecc, before, fine)
     evidence = _of_tiles(laid, model, -ecc if laid.inverted else ecc, fine)
     yield
     if is_hopeless(evidence):
@@ -204,27 +208,22 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
 
 def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
     """Leave out the rivals that more than what found them tells from where the images lie."""
+    if is_shown(evidence):
+        evidence = _with_tiles_told_apart(laid, evidence)
+    # What stays is nearer to itself at one place than at another, whatever moves.
+    if evidence.shows_still:
+        return evidence
+    whole = evidence.whole
+    rival = first_seconded(laid, whole, evidence.model)
+    return replace(evidence, whole=replace(whole, rival=rival))
+
+
+def _with_tiles_told_apart(laid: Laid, evidence: Evidence) -> Evidence:
+    """Leave out the rivals of tiles, which matter only where these show one thing."""
     model, whole, same = evidence.model, evidence.whole, evidence.wide is evidence.fine
     fine = told_apart(laid, evidence.fine, whole, model)
-    return replace(
-        evidence,
-        fine=fine,
-        wide=fine if same else told_apart(laid, evidence.wide, whole, model),
-        # What stays is nearer to itself at one place than at another, whatever moves.
-        whole=whole
-        if evidence.shows_still
-        else replace(whole, rival=first_seconded(laid, whole, model)),
-    )
-
-
-def uncertainty_over(
-    hull: NDArray[np.float64], estimate: Estimate, shape: tuple[int, int]
-) -> float:
-    """Return an estimate's uncertainty at corners (x, y) other than those of the frame."""
-    if estimate.covariance is None:
-        return estimate.corner_uncertainty
-    share = spread_share(hull, estimate.matrix, estimate.covariance, shape)
-    return estimate.corner_uncertainty * share
+    wide = fine if same else told_apart(laid, evidence.wide, whole, model)
+    return replace(evidence, fine=fine, wide=wide)
 
 
 def _displaced(evidence: Evidence, wide: Tiles) -> int:
@@ -346,12 +345,17 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> InSteps[tuple[Evidenc
     if pattern.freer_sigma <= LARGEST_UNCERTAINTY:
         return evidence, judgement
     if evidence.fine.tested <= MOST_TILES:
+        shown = is_shown(evidence)
         evidence = _of_all_tiles(laid, evidence)
         yield
+        if not shown and is_shown(evidence):
+            evidence = _with_tiles_told_apart(laid, evidence)
         judgement, pattern = judge(evidence), evidence.pattern
         if pattern.freer_sigma <= LARGEST_UNCERTAINTY:
             return evidence, judgement
-    if is_deformed(evidence):
+    # What is inexact in any case is no more exact for a freer motion.
+    inexact = evidence.corner_uncertainty > evidence.exactness * WRONG
+    if inexact or is_deformed(evidence):
         return evidence, judgement
     moved, sigma = 0.0, np.inf
     for freer in _asked_models(evidence.model):

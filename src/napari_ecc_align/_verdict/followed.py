@@ -17,7 +17,7 @@ from .._ecc.options import SearchOptions
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import map_points
 from .._transform.transform import usable_transform
-from .assess import uncertainty_over, why_refused
+from .assess import why_refused
 from .evidence import Evidence
 from .finding import Finding, Judged, result_of
 from .held_by_lines import held_by_lines
@@ -42,6 +42,7 @@ from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import still_tiles
 from .shifted_rival import whole_correlation
 from .tile_matching import Tiles, without
+from .uncertainty import uncertainty_over
 
 
 def judged_like(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache, partial
 from itertools import chain
 from math import hypot
 
@@ -113,23 +114,21 @@ def with_chance(laid: Laid, fine: Tiles, wide: Tiles, model: MotionModel) -> tup
     return asked, sampled(wide, _wide_level(laid.pyramids), True)
 
 
-def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
+def seconded(
+    laid: Laid, rival: Rival, model: MotionModel, tiles_here: Callable[[], Tiles] | None = None
+) -> Rival:
     """Return another place if tiles fit there, too, and else none.
 
     The whole of a coarse level need not show what fine detail shows: it may be blurred away, or be
-    another layer.
+    another layer. Who asks for several places has `tiles_here`, of where the images lie, once.
     """
     if rival.matrix is None:
         return rival
-    # Of a level on which the place is known to within the tiles' reach.
-    index = max(0, laid.pyramids.index_below(WHOLE_PIXELS) - 2)
-    # Of few tiles, one that shows a mark would decide.
-    many = MOST_TILES, ALL_TILES
-    here = _matched(laid, index, far=False, asked=many)
+    index = _seconding_level(laid)
     place, shape = rival.matrix, laid.pyramids.reference[0].shape
     place = place @ shift(*_matched(laid.at(place), index, far=False).offset)
     # A second time, from between the pixels, where they fit as well as they can.
-    there = _matched(laid.at(place), index, far=False, asked=many)
+    there = _many_tiles(laid.at(place))
     place = place @ affine_of(there, shape)
     apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
     share = float((apart <= there.radius).mean()) if there.tested else 0.0
@@ -139,17 +138,29 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
     if corner_error(place, laid.estimate.matrix, shape) <= SAME_PLACE * 2**index:
         # They led back to where they lie.
         return NO_RIVAL
+    here = tiles_here() if tiles_here else _many_tiles(laid)
     # Of the middle one of each: a tile that sees nothing at either place decides nothing.
     joint = Rival(middle(here.fits), middle(there.fits), KNOWN_TO)
     like = share > LEAST_LIKE * here.share and joint.likeness > LIKE
     return NO_RIVAL if not like or fits_better_here(laid, place, model, rough=True) else rival
 
 
+def _many_tiles(laid: Laid) -> Tiles:
+    """Ask many tiles: of few, one that shows a mark would decide."""
+    return _matched(laid, _seconding_level(laid), far=False, asked=(MOST_TILES, ALL_TILES))
+
+
+def _seconding_level(laid: Laid) -> int:
+    """Return a level on which other places are known to within the reach of tiles."""
+    return max(0, laid.pyramids.index_below(WHOLE_PIXELS) - 2)
+
+
 def first_seconded(laid: Laid, whole: WholeFit, model: MotionModel) -> Rival:
     """Return the best other place for the whole at which tiles fit, too, if there is one."""
     near = (whole.rival, *whole.others)
     alike = (rival for rival in chain(near, _beyond(laid)) if rival.is_like(LEAST_LIKE))
-    found = (seconded(laid, rival, model) for rival in alike)
+    tiles_here = cache(partial(_many_tiles, laid))
+    found = (seconded(laid, rival, model, tiles_here) for rival in alike)
     return next((rival for rival in found if rival is not NO_RIVAL), NO_RIVAL)
 
 

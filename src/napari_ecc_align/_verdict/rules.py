@@ -95,6 +95,11 @@ def is_hopeless(evidence: Evidence) -> bool:
     return not (inconclusive or _fits_roughly(evidence)) and bool(_why_failed(evidence))
 
 
+def is_shown(evidence: Evidence | None) -> bool:
+    """Tell whether tiles of full resolution show one thing where images lie, if any were asked."""
+    return evidence is not None and not _why_failed(evidence)
+
+
 def is_inexact(evidence: Evidence) -> bool:
     """Tell whether all that is in doubt is how exactly the images lie."""
     return judge(evidence).reason == _why_inexact(evidence)

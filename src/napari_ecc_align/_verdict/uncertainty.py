@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .._ecc.estimate import Estimate
 from .._transform.coordinates import corners
 from .._transform.models import MODELS, Model, compose, frame_of, motions, slopes
 from .._transform.parts import Parts, parts_of
@@ -90,6 +91,14 @@ def spread_share(points: Array, matrix: Array, covariance: Array, shape: tuple[i
     squares = spread_at(both, matrix, covariance, shape) ** 2
     frame, there = squares[:4].mean(), squares[4:].mean()
     return float(np.sqrt(there / frame)) if frame > 0 else 1.0
+
+
+def uncertainty_over(hull: Array, estimate: Estimate, shape: tuple[int, int]) -> float:
+    """Return an estimate's uncertainty at corners (x, y) other than those of the frame."""
+    if estimate.covariance is None:
+        return estimate.corner_uncertainty
+    share = spread_share(hull, estimate.matrix, estimate.covariance, shape)
+    return estimate.corner_uncertainty * share
 
 
 def spread_of_parts(
