@@ -26,6 +26,7 @@ from .filters import (
     eroded,
     inner_gradients,
 )
+from .kept_memory import lent
 from .levels import Bools, Floats, Image, Level, floats
 from .representations import (
     Representation,
@@ -159,7 +160,8 @@ def smoothed(level: Level, representation: Representation = "intensity") -> Floa
     kept = level.cache.get(name)
     if kept is None:
         valid = None if level.valid is None else level.valid[:, :]
-        kept, valid = blurred(level, level.image, valid, representation)
+        out = lent(level.shape) if representation == "intensity" else None
+        kept, valid = blurred(level, level.image, valid, representation, out)
         if valid is not None:
             kept[~eroded(valid, RADIUS)] = np.nan
         for edge in (slice(None, RADIUS), slice(-RADIUS, None)):
@@ -170,9 +172,13 @@ def smoothed(level: Level, representation: Representation = "intensity") -> Floa
 
 
 def blurred(
-    level: Level, raw: Image, valid: Bools | None, representation: Representation
+    level: Level,
+    raw: Image,
+    valid: Bools | None,
+    representation: Representation,
+    out: Floats | None = None,
 ) -> tuple[Floats, Bools | None]:
-    """Smooth pixels of a level, and tell which of what was smoothed is valid."""
+    """Smooth pixels of a level, into `out` if given, and tell which of them are valid."""
     plain = valid is None and representation == "intensity"
     if plain and raw.dtype in _NARROW and raw.dtype.isnative:
         # In one pass, which also brings the pixels to the level's units; of 16 bits it is slow.
@@ -183,10 +189,10 @@ def blurred(
         kernel = np.asarray(cv2.getGaussianKernel(KERNEL, SIGMA))
         offset = -level.offset / level.scale
         kernels = kernel / level.scale, kernel
-        smooth = cv2.sepFilter2D(pixels, cv2.CV_32F, *kernels, delta=offset)
+        smooth = cv2.sepFilter2D(pixels, cv2.CV_32F, *kernels, out, delta=offset)
         return floats(smooth), None
     values, valid = represent(level, level.convert(raw, valid), valid, representation)
-    return floats(cv2.GaussianBlur(values, (KERNEL, KERNEL), SIGMA)), valid
+    return floats(cv2.GaussianBlur(values, (KERNEL, KERNEL), SIGMA, out)), valid
 
 
 def stacked(level: Level, first: NDArray[np.int_], side: int) -> tuple[Image, Bools | None]:
