@@ -45,7 +45,8 @@ def ecc(reference: Floats, valid: Bools | None, moving: Floats) -> float:
     a, b = reference.take(at), moving.take(at)
     if len(a) < _LEAST_PIXELS:
         return 0.0
-    a, b = a - a.mean(), b - b.mean()
+    a -= a.mean()
+    b -= b.mean()
     # Not by matrix products, whose threads take longer to wake than this. Products of single
     # precision: either image may be far stronger than the other.
     aa, ab, bb = (float((one * two).sum()) for one, two in ((a, a), (a, b), (b, b)))
@@ -107,6 +108,8 @@ def spectrum(image: Floats, size: tuple[int, int]) -> list[Floats]:
     Of shape (h, w) or (h, w, k). In OpenCV's packed form, which needs a quarter of the time of a
     complex one; so does a transform that is not told which rows are zero.
     """
+    if image.ndim == 2:
+        return [floats(cv2.dft(padded(image, size)))]
     return [floats(cv2.dft(padded(one, size))) for one in planes_of(image)]
 
 
@@ -118,8 +121,7 @@ def cross_correlation(
     Entry (dy, dx) is the sum over planes and pixels of
     ``first[y + dy, x + dx] * second[y, x]``, or of ``first[dy - y, dx - x] * second[y, x]``.
     """
-    planes = zip(first, second, strict=True)
-    product, *others = (cv2.mulSpectrums(a, b, 0, conjB=not mirrored) for a, b in planes)
-    for other in others:
-        product += other
+    product = cv2.mulSpectrums(first[0], second[0], 0, conjB=not mirrored)
+    for a, b in zip(first[1:], second[1:], strict=True):
+        product += cv2.mulSpectrums(a, b, 0, conjB=not mirrored)
     return floats(cv2.idft(product, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))

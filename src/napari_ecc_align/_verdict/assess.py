@@ -148,8 +148,9 @@ def _found_by_tiles(
         if _may_be_pulled(laid, evidence):
             apart = yield from levels_apart(pyramids, estimate, model, evidence.hull)
         colours = colours_apart(pyramids, estimate.matrix)
-        evidence = replace(evidence, levels_apart=apart, colours_apart=colours)
-        judgement = judge(evidence)
+        if apart or colours:
+            evidence = replace(evidence, levels_apart=apart, colours_apart=colours)
+            judgement = judge(evidence)
     if evidence.by_edges and slides(evidence):
         judgement = judgement.doubted("Edges that so many images have may lie alike by chance.")
     return Finding(judgement, laid.inverted, ecc, before, fine, evidence)
@@ -199,22 +200,22 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         by_edges=laid.estimate.representation == "orientation",
         believed=laid.estimate.converged,
     )
-    return replace(evidence, displaced_wide=_displaced(evidence, wide))
+    displaced = _displaced(evidence, wide)
+    return replace(evidence, displaced_wide=displaced) if displaced else evidence
 
 
 def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
     """Leave out the rivals that more than what found them tells from where the images lie."""
     model, whole, same = evidence.model, evidence.whole, evidence.wide is evidence.fine
     fine = told_apart(laid, evidence.fine, whole, model)
-    return replace(
-        evidence,
-        fine=fine,
-        wide=fine if same else told_apart(laid, evidence.wide, whole, model),
-        # What stays is nearer to itself at one place than at another, whatever moves.
-        whole=whole
-        if evidence.shows_still
-        else replace(whole, rival=first_seconded(laid, whole, model)),
-    )
+    wide = fine if same else told_apart(laid, evidence.wide, whole, model)
+    # What stays is nearer to itself at one place than at another, whatever moves.
+    rival = whole.rival if evidence.shows_still else first_seconded(laid, whole, model)
+    if rival is not whole.rival:
+        whole = replace(whole, rival=rival)
+    elif fine is evidence.fine and wide is evidence.wide:
+        return evidence
+    return replace(evidence, fine=fine, wide=wide, whole=whole)
 
 
 def uncertainty_over(

@@ -7,7 +7,7 @@ places. Where an alignment is right, most tiles fit best where they are.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +114,7 @@ class Tiles:
     side: float
     slid: float = 0.0
 
-    @property
+    @cached_property
     def agree(self) -> NDArray[np.bool_]:
         """Which tiles fit best where they are, shape (tested,)."""
         return np.asarray(np.hypot(*self.displacements[:, 2:].T) <= self.radius)

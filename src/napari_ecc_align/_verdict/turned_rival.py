@@ -242,7 +242,9 @@ def _promising(
     found, before = [], np.inf
     for turn in turns:
         motion, local = _turned_about(shape, *turn, factor)
-        moved = floats(cv2.warpAffine(second, local[:2], (width, height), flags=flags))
+        moved = second
+        if turn != (0.0, 1.0):
+            moved = floats(cv2.warpAffine(second, local[:2], (width, height), flags=flags))
         if moved.ndim == 3:
             moved = turned(moved, local, np.zeros(2))
         there = spectrum(moved, size)

@@ -387,9 +387,16 @@ def image_pyramid_steps(image: PixelSource, mask: Bools | None = None) -> InStep
 
 def index_below(pixels: int, *pyramids: list[Level]) -> int:
     """Return the finest level on which no image has more pixels than that, or the coarsest."""
-    fine = zip(*pyramids, strict=False)
-    small = (k for k, levels in enumerate(fine) if all(level.size <= pixels for level in levels))
-    return next(small, min(map(len, pyramids)) - 1)
+    depth = min(map(len, pyramids))
+    return max(_first_below(pixels, levels[:depth]) for levels in pyramids)
+
+
+def _first_below(pixels: int, levels: list[Level]) -> int:
+    """Return the finest of some levels, each coarser than the last, that is small, or the last."""
+    for index, level in enumerate(levels):
+        if level.size <= pixels:
+            return index
+    return len(levels) - 1
 
 
 def middle(level: Level) -> tuple[Level, NDArray[np.float64]]:
