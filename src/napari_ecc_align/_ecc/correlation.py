@@ -45,8 +45,8 @@ def ecc(reference: Floats, valid: Bools | None, moving: Floats) -> float:
     a, b = reference.take(at), moving.take(at)
     if len(a) < _LEAST_PIXELS:
         return 0.0
-    a -= a.mean()
-    b -= b.mean()
+    a -= a.sum() / np.float32(a.size)
+    b -= b.sum() / np.float32(b.size)
     # Not by matrix products, whose threads take longer to wake than this. Products of single
     # precision: either image may be far stronger than the other.
     aa, ab, bb = (float((one * two).sum()) for one, two in ((a, a), (a, b), (b, b)))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol, TypeVar
 
 import numpy as np
 
+from .._common.once import once
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array
@@ -143,7 +143,7 @@ class Step:
     gain: float
     lengthened: bool = True
 
-    @cached_property
+    @once
     def moved(self) -> float:
         """How far the step moves the corners (RMS, px of the level)."""
         return float(np.sqrt(np.sum((self.jacobian @ self.delta) ** 2) / self._corners))
@@ -158,7 +158,7 @@ class Step:
         moved = self.moved
         return self.delta if moved <= limit else self.delta * (limit / moved)
 
-    @cached_property
+    @once
     def uncertainty(self) -> tuple[Array, float]:
         """The covariance of the parameters, and what it means at the corners (px).
 

@@ -288,7 +288,7 @@ def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
         detail *= weight
     # Strong detail in one part of an image must not outvote the rest of it.
     strength = cv2.sqrt(np.maximum(cv2.blur(detail * detail, (_PATCH, _PATCH)), 0))
-    strength += max(1e-6, float(strength.mean()))
+    strength += max(1e-6, float(strength.sum()) / strength.size)
     detail /= strength
     detail *= window
     return detail, window

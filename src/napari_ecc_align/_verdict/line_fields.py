@@ -41,14 +41,16 @@ def _clearest(level: Level, places: NDArray[np.float64]) -> float:
     if len(patches) < LEAST_AGREEING or patches.shape[1] < 4 * LEAST_REACH:
         return 0.0
     turned = np.concatenate([patches, patches.transpose(0, 2, 1)])
-    return max((_offset(fits) for fits in np.split(_fits(turned), 2)), key=abs)
+    fits = _fits(turned)
+    return max((_offset(some) for some in (fits[: len(patches)], fits[len(patches) :])), key=abs)
 
 
 def _patches(level: Level, places: NDArray[np.float64]) -> Floats:
     height, width = level.shape
     side = min(LARGEST_TILE, height, width) // 2 * 2
     # Of all patches the odd lines are those of one field.
-    firsts = np.clip(np.rint(places) - side // 2, 0, (width - side, height - side)).astype(int)
+    firsts = np.maximum(np.rint(places) - side // 2, 0).astype(int)
+    firsts = np.minimum(firsts, (width - side, height - side))
     firsts -= firsts % 2
     boxes = [np.s_[y : y + side, x : x + side] for x, y in firsts.tolist()]
     counts = level.valid

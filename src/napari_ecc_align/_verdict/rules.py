@@ -266,8 +266,8 @@ def _is_inconclusive(evidence: Evidence) -> bool:
     fine, wide = evidence.fine, evidence.wide
     if fine.tested < LEAST_AGREEING:
         return True
-    unanimous = replace(wide, agreeing=wide.tested)
-    return p_value(unanimous, evidence.model) > ALPHA_DOUBTFUL and fine.share > 0.5
+    could = p_value(wide, evidence.model, unanimous=True) <= ALPHA_DOUBTFUL
+    return not could and fine.share > 0.5
 
 
 def _why_failed(evidence: Evidence) -> str | None:
