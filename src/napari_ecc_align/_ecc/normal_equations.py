@@ -278,8 +278,9 @@ class LinearisedBlocks:
         By x and x, by x and y, and by y and y; of others of shape (2, n, pixels).
         """
         products = np.matmul(self._inner, other.transpose(1, 2, 0)).astype(np.float64)
-        (xx, xy), (yx, yy) = products.transpose(1, 2, 0)
-        return self._summed(np.stack([xx, (xy + yx) / 2, yy], axis=1))
+        sums = products.reshape(-1, 4)[:, [0, 1, 3]]
+        sums[:, 1] = (products[:, 0, 1] + products[:, 1, 0]) / 2
+        return self._summed(sums)
 
 
 def _differences(blocks: Floats) -> Floats:

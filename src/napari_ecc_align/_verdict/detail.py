@@ -17,7 +17,7 @@ from .._images.pyramid.representations import (
     warped_planes,
     whole_representation,
 )
-from .._transform.coordinates import corners, map_points, scaled, shift
+from .._transform.coordinates import UNMOVED, corners, map_points, scaled, shift
 from .limits import MOST_PIXELS
 
 # What is coarser than this many pixels of the level is shading, not detail.
@@ -81,7 +81,7 @@ def _aligned(
         )
     fixed = _own_detail(reference, here)
     if (size[0], size[1]) == (there[2] - there[0], there[3] - there[1]) and (
-        to_moving == np.eye(3)
+        to_moving == UNMOVED
     ).all():
         detail, window = _own_detail(moving, there)
         return fixed, (-detail if inverted else detail, window)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.once import once
-from .._transform.coordinates import corner_error
+from .._transform.coordinates import UNMOVED, corner_error
 from .._transform.matrices import MotionModel
 from .limits import LARGEST_UNCERTAINTY, LEAST_AGREEING, LIKE, TIMES_BY_EDGES
 from .residual_pattern import ResidualPattern
@@ -118,7 +118,7 @@ class Evidence:
     @once
     def _moved(self) -> float:
         """How far (px, RMS) the corners lie from where they were."""
-        return corner_error(self.motion, np.eye(3), self.shape)
+        return corner_error(self.motion, UNMOVED, self.shape)
 
     @property
     def exactness(self) -> float:

@@ -17,7 +17,7 @@ from .._images.pyramid.representations import halo
 from .._images.pyramid.tile_choice import MOST_A_SIDE
 from .._images.pyramid.tile_sampler import TileSampler
 from .._images.pyramid.windows import OnDemand
-from .._transform.coordinates import corners, crossings, map_points
+from .._transform.coordinates import UNMOVED, corners, crossings, map_points
 from .limits import MOST_PIXELS
 from .tile_matching import FIRST_TILES, LARGEST_TILE, MOST_TILES
 
@@ -60,7 +60,7 @@ def sampled_ecc(
         alike = other.shape == whole.shape
         return [
             ecc(own, None, floats(other.take(at)))
-            if alike and np.array_equal(matrix, np.eye(3))
+            if alike and np.array_equal(matrix, UNMOVED)
             else ecc(own, None, warp(other, matrix @ lattice, size).take(inside))
             for matrix in matrices
         ]

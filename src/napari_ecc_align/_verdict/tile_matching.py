@@ -132,7 +132,7 @@ def without(said: Tiles, others: NDArray[np.bool_]) -> Tiles:
     return changed(
         said,
         tested=int(left.sum()),
-        independent=said.independent * float(left.mean()) if len(left) else 0.0,
+        independent=said.independent * int(left.sum()) / len(left) if len(left) else 0.0,
         agreeing=int((said.agree & left).sum()),
         displacements=said.displacements[left],
         uncertainties=said.uncertainties[left],

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,10 +130,7 @@ def _smoothed_tiles(
     first = origins.astype(int)
     whole = smoothed(level, representation)
     if whole is not None:
-        side = size + 2
-        tiles = np.empty((len(first), side, side, *whole.shape[2:]), np.float32)
-        for out, (x, y) in zip(tiles, (first - 1).tolist(), strict=True):
-            out[:] = whole[y : y + side, x : x + side]
+        tiles = windows(whole, first - 1, size + 2)
         image: Floats = tiles.reshape(-1, *tiles.shape[2:])
         return image, None if level.valid is None else eroded(~_missing(image), 1), 1
     ring = halo(representation)
@@ -193,6 +190,20 @@ def blurred(
         return floats(smooth), None
     values, valid = represent(level, level.convert(raw, valid), valid, representation)
     return floats(cv2.GaussianBlur(values, (KERNEL, KERNEL), SIGMA, out)), valid
+
+
+def windows(image: NDArray[Scalar], first: NDArray[Any], size: int) -> NDArray[Scalar]:
+    """Return square parts of an image, (h, w) or (h, w, k), from pixels (x, y) on, copied.
+
+    Of shape (n, size, size) or (n, size, size, k).
+    """
+    x, y = first.astype(np.intp).T
+    rows, columns, *planes = image.shape
+    shape = rows - size + 1, columns - size + 1, size, size, *planes
+    strides = *image.strides[:2], *image.strides
+    # In a tenth of the time of `as_strided`.
+    every = np.ndarray(shape, image.dtype, image, strides=strides)
+    return np.asarray(every[y, x])
 
 
 def stacked(level: Level, first: NDArray[np.int_], side: int) -> tuple[Image, Bools | None]:
