@@ -393,16 +393,11 @@ def image_pyramid_steps(image: PixelSource, mask: Bools | None = None) -> InStep
 
 def index_below(pixels: int, *pyramids: list[Level]) -> int:
     """Return the finest level on which no image has more pixels than that, or the coarsest."""
-    depth = min(map(len, pyramids))
-    return max(_first_below(pixels, levels[:depth]) for levels in pyramids)
-
-
-def _first_below(pixels: int, levels: list[Level]) -> int:
-    """Return the finest of some levels, each coarser than the last, that is small, or the last."""
-    for index, level in enumerate(levels):
-        if level.size <= pixels:
+    coarsest = min(map(len, pyramids)) - 1
+    for index in range(coarsest):
+        if all(levels[index].size <= pixels for levels in pyramids):
             return index
-    return len(levels) - 1
+    return coarsest
 
 
 def middle(level: Level) -> tuple[Level, NDArray[np.float64]]:
