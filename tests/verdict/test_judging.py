@@ -281,8 +281,8 @@ def test_tiles_that_do_not_convince_make_doubtful(known, reason):
     [
         {"fine": make_tiles(16, 20), "pattern": make_pattern(displaced=5)},
         {"displaced_wide": 5},
-        {"whole": WholeFit(rival(0.3), offset=0.33, sigma=0.01)},
-        {"whole": WholeFit(rival(0.3), offset=0.8, sigma=0.3)},
+        {"whole": WholeFit(rival(0.3), offset=0.33, doubt=lambda: 0.01)},
+        {"whole": WholeFit(rival(0.3), offset=0.8, doubt=lambda: 0.3)},
     ],
 )
 def test_lesser_flaws_do_not(known):
@@ -305,7 +305,7 @@ def test_many_fine_tiles_keep_a_pair_from_failing():
 
 
 def test_a_whole_that_lies_beside_the_fine_detail_is_doubtful():
-    beside = WholeFit(rival(0.3), offset=0.8, sigma=0.05)
+    beside = WholeFit(rival(0.3), offset=0.8, doubt=lambda: 0.05)
     assert verdict_of(whole=beside) == (
         "doubtful",
         (

@@ -53,7 +53,8 @@ def test_what_repeats_before_something_that_stays_is_doubtful():
     assert verdict_of(whole=whole, still=7) == ("doubtful", REPEAT.format("72%"))
     assert verdict_of(whole=whole)[0] == "aligned"
     # And the whole of such images lies between the two.
-    assert verdict_of(whole=WholeFit(rival(0.3), offset=0.8, sigma=0.05), still=7)[0] == "aligned"
+    beside = WholeFit(rival(0.3), offset=0.8, doubt=lambda: 0.05)
+    assert verdict_of(whole=beside, still=7)[0] == "aligned"
 
 
 def test_marks_at_rest_below_which_all_else_differs_are_doubtful():
@@ -108,7 +109,8 @@ def test_what_little_moves_otherwise_is_told_unless_the_whole_lies_beside():
     verdict, reason = verdict_of(**known)
     assert verdict == "aligned"
     assert "A part of it lies about 12 px from there." in reason
-    assert verdict_of(**known, whole=WholeFit(rival(0.3), offset=0.8, sigma=0.1))[0] == "doubtful"
+    beside = WholeFit(rival(0.3), offset=0.8, doubt=lambda: 0.1)
+    assert verdict_of(**known, whole=beside)[0] == "doubtful"
     # But not where fewer tiles than two in three have the motion that is found.
     assert verdict_of(**known, fine=make_tiles(20, 30))[0] == "aligned"
     assert verdict_of(**known, fine=make_tiles(19, 30))[1].startswith("Two motions are seen")

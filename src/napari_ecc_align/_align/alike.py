@@ -72,7 +72,7 @@ def _judged_alike(
     job: Job, pyramids: Pyramids, estimate: Estimate, searched: MotionModel
 ) -> InSteps[Judged | None]:
     """Return what comes of images made alike, None where they are not aligned more exactly."""
-    options, asked = job.options, replace(job.options, model=searched)
+    options = job.options
     by_edges = estimate.representation == "orientation"
     best: tuple[Pyramids, Estimate, Appearance] | None = None
     reached = estimate
@@ -91,6 +91,7 @@ def _judged_alike(
         known = reached.corner_uncertainty <= _INEXACT and options.model != "auto"
         if (by_edges and not looks.retoned) or (known and not looks.is_learned):
             break
+        asked = replace(options, model=searched)
         alike, refined = yield from _refined_alike(pyramids, reached, asked, looks)
         if not refined.corner_uncertainty < CLEARLY_LESS * reached.corner_uncertainty:
             break

@@ -10,7 +10,8 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._common.steps import retold
+from .._common.once import changed
+from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
@@ -98,7 +99,7 @@ def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     result = yield from _followed(job)
     if result is None or not result.aligned:
         result = yield from aligned_either_way(job, _as_they_are, _nearby)
-    return replace(result, seconds=time.perf_counter() - began)
+    return changed(result, seconds=time.perf_counter() - began)
 
 
 def _followed(job: Job) -> Generator[Progress, None, AlignmentResult | None]:
@@ -292,7 +293,8 @@ def _searched(
         nearby=nearby,
         far=far,
     )
-    estimate = yield from retold(steps, approached)
+    # Where nobody watches, what is told on the way takes longer than some of the steps.
+    estimate = (yield from retold(steps, approached)) if job.watching else outcome_of(steps)
     if not any(one is estimate.matrix for one in tried):
         judging = assessed_alike(job, pyramids, estimate, options.freest)
         judged.append((yield from retold(judging, lambda _: approached(Step("judging", None)))))
@@ -302,7 +304,7 @@ def _searched(
     if job.follower is not None and not nearby:
         job.follower.keep(pyramids, job.options, judged, results)
     # Whichever is believed most: all guesses took their time.
-    return [replace(result, timings=estimate.timings) for result in results]
+    return [changed(result, timings=estimate.timings) for result in results]
 
 
 def _best_known(judged: list[Judged], freest: MotionModel) -> list[Judged]:

@@ -38,13 +38,17 @@ def outcome_of(
     2
     'done'
     """
-    told = retold(steps, tell or (lambda _: None))
-    while True:
-        try:
-            next(told)
-        except StopIteration as stop:
-            outcome: Outcome = stop.value
-            return outcome
+    try:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                outcome: Outcome = stop.value
+                return outcome
+            if tell is not None:
+                tell(step)
+    finally:
+        steps.close()
 
 
 def retold(

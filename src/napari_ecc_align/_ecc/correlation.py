@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import repeat
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from .._transform.models import Array
 
 # Over fewer pixels than this a correlation means nothing.
 _LEAST_PIXELS = 16
+_BACK = cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE
 
 
 def ecc(reference: Floats, valid: Bools | None, moving: Floats) -> float:
@@ -45,7 +47,8 @@ def ecc(reference: Floats, valid: Bools | None, moving: Floats) -> float:
     a, b = reference.take(at), moving.take(at)
     if len(a) < _LEAST_PIXELS:
         return 0.0
-    a, b = a - a.mean(), b - b.mean()
+    a -= a.sum() / np.float32(a.size)
+    b -= b.sum() / np.float32(b.size)
     # Not by matrix products, whose threads take longer to wake than this. Products of single
     # precision: either image may be far stronger than the other.
     aa, ab, bb = (float((one * two).sum()) for one, two in ((a, a), (a, b), (b, b)))
@@ -87,9 +90,20 @@ def template_correlations(regions: Floats, templates: Floats) -> Floats:
     """
     width = regions.shape[1] - templates.shape[1] + 1
     surfaces = np.empty((len(templates), width, width), np.float32)
-    for region, template, surface in zip(regions, templates, surfaces, strict=True):
-        cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED, surface)
+    kind = repeat(cv2.TM_CCOEFF_NORMED)
+    for _ in map(cv2.matchTemplate, regions, templates, kind, surfaces):
+        pass
     return surfaces
+
+
+def centred(surface: Floats) -> Floats:
+    """Return a circular surface with its first entry in the middle, as `numpy.fft.fftshift`."""
+    y, x = surface.shape[0] // 2, surface.shape[1] // 2
+    down, right = surface.shape[0] - y, surface.shape[1] - x
+    out = np.empty_like(surface)
+    out[y:, x:], out[:y, :x] = surface[:down, :right], surface[down:, right:]
+    out[y:, :x], out[:y, x:] = surface[:down, right:], surface[down:, :right]
+    return out
 
 
 def padded(image: Floats, size: tuple[int, int]) -> Floats:
@@ -107,6 +121,8 @@ def spectrum(image: Floats, size: tuple[int, int]) -> list[Floats]:
     Of shape (h, w) or (h, w, k). In OpenCV's packed form, which needs a quarter of the time of a
     complex one; so does a transform that is not told which rows are zero.
     """
+    if image.ndim == 2:
+        return [floats(cv2.dft(padded(image, size)))]
     return [floats(cv2.dft(padded(one, size))) for one in planes_of(image)]
 
 
@@ -118,8 +134,8 @@ def cross_correlation(
     Entry (dy, dx) is the sum over planes and pixels of
     ``first[y + dy, x + dx] * second[y, x]``, or of ``first[dy - y, dx - x] * second[y, x]``.
     """
-    planes = zip(first, second, strict=True)
-    product, *others = (cv2.mulSpectrums(a, b, 0, conjB=not mirrored) for a, b in planes)
-    for other in others:
-        product += other
-    return floats(cv2.idft(product, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))
+    product = cv2.mulSpectrums(first[0], second[0], 0, conjB=not mirrored)
+    if len(first) > 1:
+        for a, b in zip(first[1:], second[1:], strict=True):
+            product += cv2.mulSpectrums(a, b, 0, conjB=not mirrored)
+    return floats(cv2.idft(product, flags=_BACK))

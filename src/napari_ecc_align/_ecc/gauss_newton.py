@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol, TypeVar
 
 import numpy as np
 
+from .._common.once import once
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array
@@ -143,10 +144,11 @@ class Step:
     gain: float
     lengthened: bool = True
 
-    @cached_property
+    @once
     def moved(self) -> float:
         """How far the step moves the corners (RMS, px of the level)."""
-        return float(np.sqrt(np.sum((self.jacobian @ self.delta) ** 2) / self._corners))
+        moves = self.jacobian @ self.delta
+        return math.sqrt(float(moves @ moves) / self._corners)
 
     @property
     def _corners(self) -> int:
@@ -158,7 +160,7 @@ class Step:
         moved = self.moved
         return self.delta if moved <= limit else self.delta * (limit / moved)
 
-    @cached_property
+    @once
     def uncertainty(self) -> tuple[Array, float]:
         """The covariance of the parameters, and what it means at the corners (px).
 
@@ -168,7 +170,7 @@ class Step:
         matrix.  The mean of both is less noisy than the first and less blind than the second.
         """
         p = len(self.normal)
-        n = int((self.normals[:, 0, 0] > 0).sum())
+        n = int(np.count_nonzero(self.normals[:, 0, 0] > 0))
         nothing = np.full((p, p), np.inf), float("inf")
         if n <= p:
             return nothing
@@ -182,13 +184,13 @@ class Step:
             own = pseudoinverse(self.normals.sum(axis=0)) @ self.scores.sum(axis=0)
         residual = self.scores - self.normals @ own
         half = inverse @ (residual.T @ residual * (n / (n - p)))
-        covariance = 0.5 * (half @ inverse + np.trace(half) / p * inverse)
+        covariance = 0.5 * (half @ inverse + float(half.trace()) / p * inverse)
         return covariance, self.at_corners(covariance)
 
     def at_corners(self, covariance: Array) -> float:
         """Return what a covariance of the parameters means at the corners (RMS, px)."""
-        spread = np.sum((self.jacobian @ covariance) * self.jacobian) / self._corners
-        return float(np.sqrt(spread))
+        spread = float(((self.jacobian @ covariance) * self.jacobian).sum()) / self._corners
+        return math.sqrt(spread) if spread >= 0 else math.nan
 
 
 class GaussNewton(ABC):
@@ -255,7 +257,7 @@ class GaussNewton(ABC):
         done, converged = 0, False
         while done < iterations and not converged:
             step = yield from self._step(matrix)
-            if step is None or not np.isfinite(step.moved):
+            if step is None or not math.isfinite(step.moved):
                 break
             self._convergence.tolerance = self._tolerance(tolerance, done, step)
             converged = self._convergence.reached(step.moved, step.ecc)
@@ -285,7 +287,7 @@ class GaussNewton(ABC):
             return tolerance
         corner = step.uncertainty[1]
         negligible = _NEGLIGIBLE_SHARE_OF_UNCERTAINTY * corner
-        return max(tolerance, negligible) if np.isfinite(corner) else tolerance
+        return max(tolerance, negligible) if math.isfinite(corner) else tolerance
 
 
 class _SeesPixels(Protocol):
@@ -347,6 +349,8 @@ def pseudoinverse(normal: Array) -> Array:
     """Invert a normal matrix, but move nothing in directions the image is silent about."""
     values, vectors = eigen((normal + normal.T) / 2)
     keep = values > 1e-7 * max(values[-1], 1e-30)
+    if keep.all():
+        return np.asarray((vectors / values) @ vectors.T)
     inverse = np.where(keep, 1 / np.where(keep, values, 1), 0)
     return np.asarray((vectors * inverse) @ vectors.T)
 

@@ -55,7 +55,7 @@ class KeptBlocks(LinearisedBlocks):
         against = _against_gradients(self._slopes).reshape(3, n, -1).swapaxes(0, 1)
         self._against = np.ascontiguousarray(against)
         self._own = self._gradients_with(self._values)
-        products = np.matmul(rows, rows.transpose(0, 2, 1)).astype(np.float64)
+        products = moments.products_of(rows).astype(np.float64)
         motion = products[:, :-2]
         return motion[:, :, :-2], motion[:, :, -2:], products[:, -2, -2], products[:, -1, -2]
 

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from .._common.once import once
 from .._common.quantiles import middle
 from .._images.pyramid.blocks import Blocks
 from .._images.pyramid.filters import inner_gradients
@@ -159,21 +159,15 @@ class LinearisedBlocks:
         Of shapes (n, p, p) and (n, p, 2), and the sums of the values' squares and of these, (n,).
         """
         values, slopes = self._values, self._slopes
-        cross = np.stack([self._descent(slopes * values), self._descent(slopes)], axis=2)
-        total, square = self._summed(_sum(values)), self._summed(dot(values, values))
-        return self._quadratic(slopes), cross, square, total
-
-    def _quadratic(self, slopes: Floats) -> Array:
-        """Sum products of gradients, times products of monomials, per block: (n, p, p)."""
-        planes = np.empty((3, *slopes.shape[1:]), np.float32)
-        for out, first, second in zip(planes, (0, 0, 1), (0, 1, 1), strict=True):
+        planes = np.empty((5, *values.shape), np.float32)
+        for out, first, second in zip(planes, (0, 0, 1), (0, 1, 1), strict=False):
             np.multiply(slopes[first], slopes[second], out=out)
-        return self._restricted(
-            *moments.quadratic(
-                over_planes(moments.table(planes, 2 * self._degree), self._planes, 1),
-                self._degree,
-            )
-        )
+        np.multiply(slopes, values, out=planes[3:])
+        table = over_planes(moments.table(planes, 2 * self._degree), self._planes, 1)
+        hessian = self._restricted(*moments.quadratic(table[:3], self._degree))
+        cross = np.stack([self._moments_against(table[3:]), self._descent(slopes)], axis=2)
+        total, square = self._summed(_sum(values)), self._summed(dot(values, values))
+        return hessian, cross, square, total
 
     def _restricted(self, a: Array, b: Array, c: Array) -> Array:
         """Return (n, p, p) for sums by x and x, x and y, and y and y, each (n, m, m)."""
@@ -185,7 +179,12 @@ class LinearisedBlocks:
 
     def _descent(self, planes: Floats) -> Array:
         """Sum products with the gradients by x and by y against the motion: (n, p)."""
-        table = over_planes(moments.table(planes, self._degree), self._planes, 1)
+        return self._moments_against(
+            over_planes(moments.table(planes, self._degree), self._planes, 1)
+        )
+
+    def _moments_against(self, table: Array) -> Array:
+        """Sum moments of products with the gradients against the motion: (n, p)."""
         sums = moments.linear(table, self._degree)
         both = sums.transpose(1, 0, 2).reshape(sums.shape[1], 1, -1)
         return np.asarray((both @ self._restrict)[:, 0])
@@ -248,7 +247,7 @@ class LinearisedBlocks:
         # Noise is much the same all over a block: its moments are those of the block's area.
         if self.seen is None:
             area = moments.area(b, self._degree) * (b / (b - 2)) ** 2
-            shared = self._with_gradients(inner_gradients(image))
+            shared = self._with_gradients(_differences(image))
             sums = gains[:, None] * self._own_gradients - shared
             return self._restricted(*(one[:, None, None] * area for one in sums.T))
         inside = slice(1, b - 1, _SPARSE), slice(1, b - 1)
@@ -261,19 +260,38 @@ class LinearisedBlocks:
         area = moments.area(b, self._degree) * (b**2 / own[0, 0].size)
         return self._restricted(*(sums[:, None, None] * area for sums in (xx, xy, yy)))
 
-    @cached_property
+    @once
+    def _inner(self) -> Floats:
+        """The gradients, zero at the border, (n, 2, pixels)."""
+        inner = self._slopes.copy()
+        for edge in (0, -1):
+            inner[:, :, edge] = inner[..., edge] = 0
+        return inner.reshape(*inner.shape[:2], -1).transpose(1, 0, 2)
+
+    @once
     def _own_gradients(self) -> Array:
-        return self._with_gradients(self._slopes[:, :, 1:-1, 1:-1])
+        return self._with_gradients(self._slopes.reshape(*self._slopes.shape[:2], -1))
 
     def _with_gradients(self, other: Floats) -> Array:
         """Return sums of products of the gradients with others but at the border, (n, 3).
 
-        By x and x, by x and y, and by y and y.
+        By x and x, by x and y, and by y and y; of others of shape (2, n, pixels).
         """
-        own = self._slopes[:, :, 1:-1, 1:-1]
-        mixed = (dot(own[0], other[1]) + dot(own[1], other[0])) / 2
-        products = np.stack([dot(own[0], other[0]), mixed, dot(own[1], other[1])], axis=1)
-        return self._summed(products)
+        products = np.matmul(self._inner, other.transpose(1, 2, 0)).astype(np.float64)
+        sums = products.reshape(-1, 4)[:, [0, 1, 3]]
+        sums[:, 1] = (products[:, 0, 1] + products[:, 1, 0]) / 2
+        return self._summed(sums)
+
+
+def _differences(blocks: Floats) -> Floats:
+    """Return gradients of blocks (n, b, b), (2, n, b * b), but at the border, where it is none."""
+    n, b, _ = blocks.shape
+    flat = blocks.reshape(-1)
+    out = np.zeros((2, flat.size), np.float32)
+    for along, step in zip(out, (1, b), strict=True):
+        np.subtract(flat[2 * step :], flat[: -2 * step], out=along[step:-step])
+    out *= np.float32(0.5)
+    return out.reshape(2, n, b * b)
 
 
 def combined(fits: list[Fit]) -> Equations:

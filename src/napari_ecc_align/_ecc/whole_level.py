@@ -8,20 +8,22 @@ per block gives all sums of an iteration.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
+from .._common.once import once
 from .._images.pyramid.blocks import Blocks, Sampler
 from .._images.pyramid.levels import Bools, Floats
 from .._images.pyramid.whole_blocks import interior, used_blocks
 from .._transform.models import Array, Frame, Model, exponents
 from .correlation import ecc_of_sums
 from .gauss_newton import GaussNewton, Step, linearised_for, nearly_covers, pseudoinverse
+from .moments import products_of
 from .motion import Motion
 from .normal_equations import inverse2, over_planes, withdrawn
 
-# So many of the outermost pixels are not seen where an image has moved by less.
+# So many of the outermost pixels are not seen where an image has moved by less, or not at all.
 _MARGINS = (2, 3, 5)
 
 
@@ -97,6 +99,8 @@ class WholeReference:
     insides : sequence of (k * n, ...) bool arrays
         Choices of pixels, the largest first. Where one is seen, and nearly all that is seen, no
         others are used: the linearisation for it is kept.
+    withdrawn_valid : (k * n, ...) bool array, optional
+        `withdrawn` of what is valid, if that is known.
     """
 
     def __init__(
@@ -106,8 +110,10 @@ class WholeReference:
         *,
         planes: int = 1,
         insides: Sequence[Bools] = (),
+        withdrawn_valid: Bools | None = None,
     ) -> None:
         self.valid = valid
+        self._withdrawn_valid = withdrawn_valid
         self._rows, self._planes = rows, planes
         self._insides = insides
         self._kept: dict[int, LinearisedLevel] = {}
@@ -123,7 +129,7 @@ class WholeReference:
                 return self._kept[index]
         return self._linearised(seen)
 
-    @cached_property
+    @once
     def _of_all(self) -> LinearisedLevel:
         return self._linearised(None)
 
@@ -139,24 +145,33 @@ class WholeReference:
             squares[partly] = _squares(self._rows[partly] * shown)
         return LinearisedLevel(self._rows, self._planes, seen, squares)
 
-    @cached_property
+    @once
     def _usual(self) -> tuple[Bools | None, Array]:
         """Pixels that are seen of most blocks, None for all, and sums of products over them."""
         if self.valid is None:
             return None, _squares(self._rows)
-        usual = withdrawn(self.valid)
+        known = self._withdrawn_valid
+        usual = withdrawn(self.valid) if known is None else known
         return usual, _squares(self._rows * usual.reshape(len(usual), 1, -1))
 
 
 def whole_plane(blocks: Blocks, model: Model, frame: Frame) -> WholeReference:
     """Return what a `WholeLevelSolver` has to know of a level of an image."""
     insides = [interior(frame.shape, blocks.size, margin) for margin in _MARGINS]
+    # Of an image that counts whole, all but its outermost pixels are valid.
+    whole = blocks.valid is interior(frame.shape, blocks.size, 1)
     if blocks.planes > 1:
         insides = [np.tile(inside, (blocks.planes, 1, 1)) for inside in insides]
-    if blocks.valid is not None:
+    if blocks.valid is not None and not whole:
         insides = [inside & blocks.valid for inside in insides]
     rows = plane_rows(blocks, model, frame)
-    return WholeReference(rows, blocks.valid, planes=blocks.planes, insides=insides)
+    return WholeReference(
+        rows,
+        blocks.valid,
+        planes=blocks.planes,
+        insides=insides,
+        withdrawn_valid=insides[0] if whole else None,
+    )
 
 
 def plane_rows(blocks: Blocks, model: Model, frame: Frame) -> Floats:
@@ -181,7 +196,7 @@ def plane_rows(blocks: Blocks, model: Model, frame: Frame) -> Floats:
 
 def _squares(rows: Floats) -> Array:
     """Return sums of products of all rows of each block, (n, p + 2, p + 2)."""
-    return np.asarray(np.matmul(rows, rows.transpose(0, 2, 1)), np.float64)
+    return np.asarray(products_of(rows), np.float64)
 
 
 class LinearisedLevel:

@@ -50,6 +50,11 @@ def crossings(xs: Numbers, ys: Numbers) -> NDArray[np.float64]:
     return points
 
 
+UNMOVED = np.eye(3)
+"""The matrix that moves nothing, not to be changed."""
+UNMOVED.setflags(write=False)
+
+
 def corner_error(
     a: Numbers, b: Numbers, shape: tuple[int, ...], pixel: tuple[float, float] = (1.0, 1.0)
 ) -> float:
@@ -69,7 +74,7 @@ def corner_error(
     if pixel != (1.0, 1.0):
         gap *= pixel
     with np.errstate(over="ignore"):  # what lies that far apart is infinitely far
-        return float(np.sqrt((gap**2).sum(axis=1).mean()))
+        return float(np.sqrt((gap**2).sum() / len(points)))
 
 
 def scaled(matrix: NDArray[np.float64], factor: float) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .coordinates import corners
+from .coordinates import UNMOVED, corners
 from .parts import affine_at
 
 Array: TypeAlias = NDArray[np.float64]
@@ -72,7 +72,7 @@ class Model:
         Euclidean and similarity increments are group elements, so that compositions never leave
         the model.
         """
-        out = np.eye(3)
+        out = UNMOVED.copy()
         if self.name in ("translation", "euclidean", "similarity"):
             angle = delta[2] if len(delta) > 2 else 0.0
             scale = np.exp(delta[3]) if len(delta) > 3 else 1.0
@@ -100,7 +100,7 @@ class Model:
             left, singular, right = np.linalg.svd(linear)
             rotation = left @ np.diag([1.0, np.sign(np.linalg.det(left @ right))]) @ right
             linear = rotation * (singular.mean() if self.name == "similarity" else 1.0)
-        out = np.eye(3)
+        out = UNMOVED.copy()
         out[:2, :2] = linear
         out[:2, 2] = image - linear @ point
         return out

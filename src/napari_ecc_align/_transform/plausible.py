@@ -89,8 +89,10 @@ def distortions(matrix: Array, shape: tuple[int, ...]) -> list[Distortion]:
     A perspective stretches most in a corner, anything else alike everywhere, so that one of the
     corners speaks for all.
     """
-    places = corners(shape) if matrix[2, :2].any() else corners((1, 1))[:1]
-    return [distortion(matrix, x, y) for x, y in places.tolist()]
+    across, down, _ = matrix[2].tolist()
+    if not across and not down:
+        return [distortion(matrix, 0.0, 0.0)]
+    return [distortion(matrix, x, y) for x, y in corners(shape).tolist()]
 
 
 def is_plausible(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.once import changed
 from .._common.steps import outcome_of
 from .._ecc.estimate import Estimate
 from .._ecc.gauss_newton import ALIKE
@@ -137,7 +137,7 @@ def _found_by_tiles(
     evidence = _with_places_compared(laid, evidence)
     yield
     if evidence.by_edges and evidence.lies_still(WRONG):
-        evidence = replace(evidence, alike=looks_alike(laid, fine))
+        evidence = changed(evidence, alike=looks_alike(laid, fine))
     # What a second motion can be is a part of what the first one leaves of a coarse level, too.
     explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not evidence.lies_still()
     if not explained and judge(evidence).verdict != "failed":
@@ -152,8 +152,9 @@ def _found_by_tiles(
         if _may_be_pulled(laid, evidence):
             apart = yield from levels_apart(pyramids, estimate, model, evidence.hull)
         colours = colours_apart(pyramids, estimate.matrix)
-        evidence = replace(evidence, levels_apart=apart, colours_apart=colours)
-        judgement = judge(evidence)
+        if apart or colours:
+            evidence = changed(evidence, levels_apart=apart, colours_apart=colours)
+            judgement = judge(evidence)
     if evidence.by_edges and slides(evidence):
         judgement = judgement.doubted("Edges that so many images have may lie alike by chance.")
     return Finding(judgement, laid.inverted, ecc, before, fine, evidence)
@@ -203,7 +204,8 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         by_edges=laid.estimate.representation == "orientation",
         believed=laid.estimate.converged,
     )
-    return replace(evidence, displaced_wide=_displaced(evidence, wide))
+    displaced = _displaced(evidence, wide)
+    return changed(evidence, displaced_wide=displaced) if displaced else evidence
 
 
 def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
@@ -215,7 +217,9 @@ def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
         return evidence
     whole = evidence.whole
     rival = first_seconded(laid, whole, evidence.model)
-    return replace(evidence, whole=replace(whole, rival=rival))
+    if rival is whole.rival:
+        return evidence
+    return changed(evidence, whole=changed(whole, rival=rival))
 
 
 def _with_tiles_told_apart(laid: Laid, evidence: Evidence) -> Evidence:
@@ -223,7 +227,9 @@ def _with_tiles_told_apart(laid: Laid, evidence: Evidence) -> Evidence:
     model, whole, same = evidence.model, evidence.whole, evidence.wide is evidence.fine
     fine = told_apart(laid, evidence.fine, whole, model)
     wide = fine if same else told_apart(laid, evidence.wide, whole, model)
-    return replace(evidence, fine=fine, wide=wide)
+    if fine is evidence.fine and wide is evidence.wide:
+        return evidence
+    return changed(evidence, fine=fine, wide=wide)
 
 
 def _displaced(evidence: Evidence, wide: Tiles) -> int:
@@ -260,7 +266,7 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
         # Of two kinds of images, what either shows alone may lie on one side of what both show.
         seen = second.is_still(motion, shape) or is_witnessed(laid, second, evidence.fine.chance)
         second = second if seen else None
-    return _with_pattern(replace(evidence, second=second))
+    return _with_pattern(changed(evidence, second=second))
 
 
 def _is_seen(second: SecondMotion, evidence: Evidence) -> bool:
@@ -273,7 +279,7 @@ def _with_pattern(evidence: Evidence) -> Evidence:
     fine, wide = (_of_the_first(evidence, tiles) for tiles in (evidence.fine, evidence.wide))
     if fine is evidence.fine:
         return evidence
-    return replace(
+    return changed(
         evidence,
         pattern=residual_pattern(
             fine, evidence.shape, bent=evidence.model == "homography", hull=evidence.hull
@@ -323,7 +329,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     if not (stays or apart or distance or found):
         # As it is, it has been judged.
         return evidence
-    return replace(
+    return changed(
         evidence, stays=stays, fields=apart, lines=distance, turned=turned, second=second
     )
 
@@ -366,8 +372,8 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> InSteps[tuple[Evidenc
         if sigma <= WRONG:
             break
     if sigma < pattern.freer_sigma:
-        pattern = replace(pattern, corner_shift=moved, corner_sigma=sigma, freer_sigma=sigma)
-        evidence = replace(evidence, pattern=pattern)
+        pattern = changed(pattern, corner_shift=moved, corner_sigma=sigma, freer_sigma=sigma)
+        evidence = changed(evidence, pattern=pattern)
         judgement = judge(evidence)
     return evidence, judgement
 
@@ -383,8 +389,8 @@ def _of_all_tiles(laid: Laid, evidence: Evidence, *, bent: bool = False) -> Evid
     """Ask all tiles for the pattern: the first ones have told whether they agree."""
     few, fine = evidence.fine, all_tiles(laid)
     fine = without(fine, still_tiles(fine, evidence.motion))
-    fine = replace(fine, chance=few.chance, chance_fit=few.chance_fit, rival=few.rival)
-    return replace(
+    fine = changed(fine, chance=few.chance, chance_fit=few.chance_fit, rival=few.rival)
+    return changed(
         evidence,
         fine=fine,
         wide=fine if evidence.wide is few else evidence.wide,

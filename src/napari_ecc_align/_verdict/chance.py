@@ -88,15 +88,18 @@ def _is_beyond_doubt(said: Tiles, chance: float, model: MotionModel) -> bool:
     return p_value(seen, model) <= ALPHA**2 or p_value(seen, None) > ALPHA_DOUBTFUL**0.5
 
 
-def p_value(tiles: Tiles, model: MotionModel | None) -> float:
-    """Return how likely it is that as many tiles agree by chance: a binomial tail.
+def p_value(tiles: Tiles, model: MotionModel | None, *, unanimous: bool = False) -> float:
+    """Return how likely it is that as many tiles agree by chance, or all of them.
+
+    A binomial tail.
 
     A motion of a model can be laid through half as many tiles as it has parameters, whatever they
     show: those are no witnesses.
     """
     laid = MODELS[model].n_parameters // 2 if model else 0
     tested = max(0, round(tiles.independent) - laid)
-    agreeing = int((tested + laid) * tiles.share + 1e-9) - laid
+    share = float(tiles.tested > 0) if unanimous else tiles.share
+    agreeing = int((tested + laid) * share + 1e-9) - laid
     return binomial_tail(tested, agreeing, min(0.5, tiles.chance))
 
 

@@ -17,7 +17,7 @@ from .._images.pyramid.representations import (
     warped_planes,
     whole_representation,
 )
-from .._transform.coordinates import corners, map_points, scaled, shift
+from .._transform.coordinates import UNMOVED, corners, map_points, scaled, shift
 from .limits import MOST_PIXELS
 
 # What is coarser than this many pixels of the level is shading, not detail.
@@ -81,7 +81,7 @@ def _aligned(
         )
     fixed = _own_detail(reference, here)
     if (size[0], size[1]) == (there[2] - there[0], there[3] - there[1]) and (
-        to_moving == np.eye(3)
+        to_moving == UNMOVED
     ).all():
         detail, window = _own_detail(moving, there)
         return fixed, (-detail if inverted else detail, window)
@@ -288,7 +288,7 @@ def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
         detail *= weight
     # Strong detail in one part of an image must not outvote the rest of it.
     strength = cv2.sqrt(np.maximum(cv2.blur(detail * detail, (_PATCH, _PATCH)), 0))
-    strength += max(1e-6, float(strength.mean()))
+    strength += max(1e-6, float(strength.sum()) / strength.size)
     detail /= strength
     detail *= window
     return detail, window

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._transform.coordinates import corner_error
+from .._common.once import once
+from .._transform.coordinates import UNMOVED, corner_error
 from .._transform.matrices import MotionModel
 from .limits import LARGEST_UNCERTAINTY, LEAST_AGREEING, LIKE, TIMES_BY_EDGES
 from .residual_pattern import ResidualPattern
@@ -115,10 +115,10 @@ class Evidence:
         # What is off is so for each of them.
         return max(self.pattern.contradiction, self.levels_apart, self.colours_apart)
 
-    @cached_property
+    @once
     def _moved(self) -> float:
         """How far (px, RMS) the corners lie from where they were."""
-        return corner_error(self.motion, np.eye(3), self.shape)
+        return corner_error(self.motion, UNMOVED, self.shape)
 
     @property
     def exactness(self) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.once import changed
 from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
 
@@ -21,4 +22,4 @@ class Laid:
 
     def at(self, matrix: NDArray[np.float64]) -> Laid:
         """Return them as another matrix, of the same form, lays them."""
-        return replace(self, estimate=replace(self.estimate, matrix=matrix))
+        return Laid(self.pyramids, changed(self.estimate, matrix=matrix), self.inverted)

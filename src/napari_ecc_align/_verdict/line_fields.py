@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from .._images.pyramid.blocks import windows
 from .._images.pyramid.levels import Floats, Level, floats
 from .limits import CLEAR_SIGMAS, LEAST_AGREEING, LEAST_TILES
 from .tile_matching import LARGEST_TILE, LEAST_REACH
@@ -41,17 +41,27 @@ def _clearest(level: Level, places: NDArray[np.float64]) -> float:
     if len(patches) < LEAST_AGREEING or patches.shape[1] < 4 * LEAST_REACH:
         return 0.0
     turned = np.concatenate([patches, patches.transpose(0, 2, 1)])
-    return max((_offset(fits) for fits in np.split(_fits(turned), 2)), key=abs)
+    fits = _fits(turned)
+    return max((_offset(some) for some in (fits[: len(patches)], fits[len(patches) :])), key=abs)
 
 
 def _patches(level: Level, places: NDArray[np.float64]) -> Floats:
     height, width = level.shape
     side = min(LARGEST_TILE, height, width) // 2 * 2
     # Of all patches the odd lines are those of one field.
-    firsts = np.clip(np.rint(places) - side // 2, 0, (width - side, height - side)).astype(int)
+    firsts = np.maximum(np.rint(places) - side // 2, 0).astype(int)
+    firsts = np.minimum(firsts, (width - side, height - side))
     firsts -= firsts % 2
-    boxes = [np.s_[y : y + side, x : x + side] for x, y in firsts.tolist()]
     counts = level.valid
+    image = level.image
+    if (
+        counts is None
+        and len(firsts)
+        and isinstance(image, np.ndarray)
+        and image.flags.c_contiguous
+    ):
+        return level.convert(windows(image, firsts, side), None)
+    boxes = [np.s_[y : y + side, x : x + side] for x, y in firsts.tolist()]
     whole = [level.image[box] for box in boxes if counts is None or counts[box].all()]
     if not whole:
         return np.empty((0, side, side), np.float32)
@@ -67,11 +77,14 @@ def _fits(patches: Floats) -> Floats:
     products = np.matmul(odd.transpose(0, 2, 1), around)
     (count, width, _), steps = products.shape, products.strides
     shape = count, 2 * LEAST_REACH + 1, width
-    shifted = as_strided(products, shape, (steps[0], steps[2], steps[1] + steps[2]))
+    strides = steps[0], steps[2], steps[1] + steps[2]
+    # In a tenth of the time of `as_strided`.
+    shifted = np.ndarray(shape, np.float32, products, strides=strides)
     # Of so few, einsum sums in a third of the time.
     fits = np.einsum("nij->ni", shifted)
     columns = np.einsum("nij,nij->nj", around, around)
-    powers = as_strided(columns, shape, (*columns.strides, columns.strides[1]))
+    strides = *columns.strides, columns.strides[1]
+    powers = np.ndarray(shape, np.float32, columns, strides=strides)
     energies = np.einsum("nij,nij->n", odd, odd)
     fits /= np.sqrt(energies[:, None] * np.einsum("nij->ni", powers)) + np.float32(1e-12)
     return floats(fits)

@@ -218,7 +218,7 @@ def _why_beside(evidence: Evidence) -> str | None:
     A raster, or another fine pattern that both images have, holds them a period of it off. Where
     there are two motions, the whole lies between them.
     """
-    offset, second = evidence.whole.clear_offset, evidence.second
+    whole, second = evidence.whole, evidence.second
     between = evidence.shows_still or (
         second is not None
         and (
@@ -226,10 +226,12 @@ def _why_beside(evidence: Evidence) -> str | None:
             or second.is_still(evidence.motion, evidence.shape)
         )
     )
-    if offset > evidence.exactness * LARGEST_UNCERTAINTY and not between:
+    least = evidence.exactness * LARGEST_UNCERTAINTY
+    # What is no more than that is less beyond doubt.
+    if whole.offset > least and whole.clear_offset > least and not between:
         return (
-            f"The fine detail fits, but the images as a whole fit better {offset:.1f} px from "
-            "where it puts them."
+            f"The fine detail fits, but the images as a whole fit better {whole.clear_offset:.1f} "
+            "px from where it puts them."
         )
     if evidence.colours_apart > WRONG:
         return told_of_colours(evidence.colours_apart)
@@ -269,8 +271,8 @@ def _is_inconclusive(evidence: Evidence) -> bool:
     fine, wide = evidence.fine, evidence.wide
     if fine.tested < LEAST_AGREEING:
         return True
-    unanimous = replace(wide, agreeing=wide.tested)
-    return p_value(unanimous, evidence.model) > ALPHA_DOUBTFUL and fine.share > 0.5
+    could = p_value(wide, evidence.model, unanimous=True) <= ALPHA_DOUBTFUL
+    return not could and fine.share > 0.5
 
 
 def _why_failed(evidence: Evidence) -> str | None:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._ecc.correlation import ecc
 from .._images.pyramid.blocks import smoothed, tile_values
-from .._images.pyramid.filters import warp
-from .._images.pyramid.levels import Level
+from .._images.pyramid.filters import RADIUS, warp
+from .._images.pyramid.levels import Level, floats
 from .._images.pyramid.representations import halo
 from .._images.pyramid.tile_choice import MOST_A_SIDE
 from .._images.pyramid.tile_sampler import TileSampler
 from .._images.pyramid.windows import OnDemand
-from .._transform.coordinates import corners, crossings, map_points
+from .._transform.coordinates import UNMOVED, corners, crossings, map_points
 from .limits import MOST_PIXELS
 from .tile_matching import FIRST_TILES, LARGEST_TILE, MOST_TILES
 
@@ -54,8 +54,16 @@ def sampled_ecc(
     whole, other = smoothed(reference), smoothed(moving)
     if whole is not None and other is not None:
         lattice, size = _lattice(whole.shape)
-        sparse = reference.recent("sparse sample", size, lambda: warp(whole, lattice, size))
-        return [ecc(sparse, None, warp(other, matrix @ lattice, size)) for matrix in matrices]
+        inside, at = _lattice_points(whole.shape)
+        own = reference.recent("sparse sample", size, lambda: floats(whole.take(at)))
+        # Where they are, on pixels of the same grid, nothing lies between them.
+        alike = other.shape == whole.shape
+        return [
+            ecc(own, None, floats(other.take(at)))
+            if alike and np.array_equal(matrix, UNMOVED)
+            else ecc(own, None, warp(other, matrix @ lattice, size).take(inside))
+            for matrix in matrices
+        ]
     if any(isinstance(level.image, OnDemand) for level in (reference, moving)):
         origins = _tiles_at_hand(reference, moving, matrices)
     else:
@@ -156,6 +164,20 @@ def _lattice(shape: tuple[int, int]) -> tuple[NDArray[np.float64], tuple[int, in
     first = -(-height // share)
     lattice = np.array([[step, 1, -step * first], [-1, step, first], [0, 0, 1.0]])
     return lattice, (-(-step * width // share) + first, -(-(width + step * height) // share))
+
+
+@lru_cache(maxsize=4)
+def _lattice_points(shape: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return which points of the lattice lie on smoothed pixels, and on which of these.
+
+    Both as indices of what is flat. So far inside that there is a pixel after each.
+    """
+    lattice, (width, height) = _lattice(shape)
+    j, i = np.mgrid[:height, :width].reshape(2, -1)
+    x, y = map_points(lattice, np.stack([i, j], axis=1)).T.astype(np.intp)
+    far = np.stack([x, y], axis=1) - RADIUS
+    inside = np.flatnonzero(_inside((shape[0] - 2 * RADIUS - 1, shape[1] - 2 * RADIUS - 1), far))
+    return inside, (y * shape[1] + x)[inside]
 
 
 def _sampled(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache, partial
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
-from .._ecc.correlation import cross_correlation, spectrum
+from .._ecc.correlation import centred, cross_correlation, spectrum
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
 from .._transform.coordinates import scaled, shift
@@ -38,19 +40,24 @@ class WholeFit:
         Of their detail: here, and at the best other place.
     offset : float
         How far away (px of the reference) it fits best.
-    sigma : float
-        One sigma of that, by what the correlation differs at opposite displacements.
     here : float
         How well their detail correlates where they lie, rival or not.
     others : tuple of Rival
         The next best places, of those that come near.
+    doubt : callable
+        Returns one sigma of the offset, which seldom matters.
     """
 
     rival: Rival
     offset: float = 0.0
-    sigma: float = float("inf")
     here: float = 0.0
     others: tuple[Rival, ...] = ()
+    doubt: Callable[[], float] = field(default=lambda: inf, repr=False, compare=False)
+
+    @cached_property
+    def sigma(self) -> float:
+        """One sigma of the offset, by what the correlation differs at opposite displacements."""
+        return self.doubt()
 
     @property
     def clear_offset(self) -> float:
@@ -87,15 +94,16 @@ def whole_fit(
     )
     joint, shared = (correlated(a, b) for a, b in zip(fixed, other, strict=True))
     factor = 2.0**reference.index
-    offset, sigma = _offset(joint)
+    offset, doubt = factor * _offset(joint), partial(_offset_sigma, joint, factor)
     surface = floats(joint / np.maximum(shared, 1e-6))
     surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
     # What does not correlate here does not correlate.
-    surface = floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
+    surface = floats(centred(surface) / max(float(surface[0, 0]), 1e-6))
     y, x = _peaks_away(surface)
     here = max(0.0, _correlation_at(fixed, other, 0, 0))
     if not len(y):
-        return WholeFit(Rival(here, float(here <= 0)), factor * offset, factor * sigma, here)
+        nowhere = Rival(here, float(here <= 0))
+        return WholeFit(nowhere, offset, here, doubt=doubt)
     heights = _heights(surface, y, x)
     found = _unwrapped(fixed, other, surface, heights, (y, x))
     highest = int(heights.argmax())
@@ -105,7 +113,7 @@ def whole_fit(
     for k in best:
         move = shift(x[k] - surface.shape[1] // 2, y[k] - surface.shape[0] // 2)
         rivals.append(Rival(here, found[k], KNOWN_TO, matrix @ scaled(move, factor)))
-    return WholeFit(rivals[0], factor * offset, factor * sigma, here, tuple(rivals[1:]))
+    return WholeFit(rivals[0], offset, here, tuple(rivals[1:]), doubt)
 
 
 def far_rivals(
@@ -157,7 +165,7 @@ def _surface_beyond(fixed: tuple[Floats, Floats], other: tuple[Floats, Floats]) 
     joint, shared = (correlated(a, b, double) for a, b in zip(fixed, other, strict=True))
     surface = floats(joint / np.maximum(shared, 1e-6))
     surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
-    return floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
+    return floats(centred(surface) / max(float(surface[0, 0]), 1e-6))
 
 
 def _may_fit_beyond(
@@ -209,20 +217,31 @@ def whole_correlation(
     return max(0.0, _correlation_at(fixed, other, 0, 0))
 
 
-def _offset(joint: Floats) -> tuple[float, float]:
-    """Return how far from its first entry a circular correlation is highest, and one sigma of it.
+def _offset(joint: Floats) -> float:
+    """Return how far from its first entry a circular correlation is highest, by parabolas."""
+    bends = _bends(joint)
+    if not (bends > 0).all():
+        return 0.0
+    slopes = np.array([joint[0, 1] - joint[0, -1], joint[1, 0] - joint[-1, 0]]) / 2
+    return float(np.hypot(*(slopes / bends)))
 
-    Where two images lie right, their correlation is even but for noise.
-    """
+
+def _offset_sigma(joint: Floats, factor: float) -> float:
+    """Return one sigma of that: of two images that lie right, it is even but for noise."""
+    bends = _bends(joint)
+    if not (bends > 0).all():
+        return inf
     # The other half differs by as much.
     half = np.arange(len(joint) // 2 + 1)
     opposite = np.roll(joint[-half][:, ::-1], 1, 1)
     deviation = typical(floats(joint[: len(half)] - opposite)) / 2
-    bends = 2 * joint[0, 0] - np.array([joint[0, 1] + joint[0, -1], joint[1, 0] + joint[-1, 0]])
-    if not (bends > 0).all():
-        return 0.0, float("inf")
-    slopes = np.array([joint[0, 1] - joint[0, -1], joint[1, 0] - joint[-1, 0]]) / 2
-    return float(np.hypot(*(slopes / bends))), deviation / float(bends.min())
+    return factor * deviation / float(bends.min())
+
+
+def _bends(joint: Floats) -> Floats:
+    """Return how strongly a circular correlation bends at its first entry, by x and y."""
+    beside = np.array([joint[0, 1] + joint[0, -1], joint[1, 0] + joint[-1, 0]])
+    return floats(2 * joint[0, 0] - beside)
 
 
 def correlated(a: Floats, b: Floats, least: tuple[int, ...] | None = None) -> Floats:

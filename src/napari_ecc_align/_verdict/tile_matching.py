@@ -6,12 +6,13 @@ places. Where an alignment is right, most tiles fit best where they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.once import changed
 from .._common.quantiles import middle
 from .._ecc.correlation import template_correlations
 from .._images.pyramid import tile_choice as tiles
@@ -114,7 +115,7 @@ class Tiles:
     side: float
     slid: float = 0.0
 
-    @property
+    @cached_property
     def agree(self) -> NDArray[np.bool_]:
         """Which tiles fit best where they are, shape (tested,)."""
         return np.asarray(np.hypot(*self.displacements[:, 2:].T) <= self.radius)
@@ -128,10 +129,10 @@ class Tiles:
 def without(said: Tiles, others: NDArray[np.bool_]) -> Tiles:
     """Return what tiles say without some of them, shape (tested,)."""
     left = ~others
-    return replace(
+    return changed(
         said,
         tested=int(left.sum()),
-        independent=said.independent * float(left.mean()) if len(left) else 0.0,
+        independent=said.independent * int(left.sum()) / len(left) if len(left) else 0.0,
         agreeing=int((said.agree & left).sum()),
         displacements=said.displacements[left],
         uncertainties=said.uncertainties[left],

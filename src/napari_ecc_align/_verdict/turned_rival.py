@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._common.steps import outcome_of
-from .._ecc.correlation import cross_correlation, padded, spectrum
+from .._ecc.correlation import centred, cross_correlation, padded, spectrum
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.representations import Representation, planes_of, turned
 from .._images.pyramid.tile_choice import OVERVIEW_PIXELS
-from .._transform.coordinates import corner_error, scaled, shift
+from .._transform.coordinates import UNMOVED, corner_error, scaled, shift
 from .._transform.matrices import MotionModel
 from .detail import shared_details
 from .limits import (
@@ -95,8 +95,8 @@ def turned_rival(
     worth = dict.fromkeys(turn for *_, turn in _promising(one, two, turns, shape, 2 * factor))
     starts = _promising(first, second, list(worth), shape, factor)
     if model != "euclidean":
-        grown = [(0.0, scale) for scale in SCALES]
-        starts += _promising(one, two, grown, shape, 2 * factor, rising=True)
+        grown = [(0.0, scale) for scale in _rising(one, two, shape, 2 * factor)]
+        starts += _promising(one, two, grown, shape, 2 * factor, halves=(False,))
     if not starts:
         return NO_RIVAL
     starts.sort(key=lambda item: -item[0])
@@ -144,7 +144,7 @@ def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float
         parts *= parts
         power += parts[..., 0]
         power += parts[..., 1]
-    magnitude = np.fft.fftshift(cv2.sqrt(cv2.sqrt(power)))
+    magnitude = centred(floats(cv2.sqrt(cv2.sqrt(power))))
     blurred = cv2.GaussianBlur(magnitude, (0, 0), 0.8)
     x, y, growth = _polar_grid(side)
     polar = cv2.remap(blurred, x, y, cv2.INTER_LINEAR)
@@ -219,14 +219,13 @@ def _promising(
     shape: tuple[int, int],
     factor: float,
     *,
-    rising: bool = False,
+    halves: tuple[bool, ...] = (False, True),
 ) -> list[tuple[float, NDArray[np.float64], tuple[float, float]]]:
     """Return how well two images fit when turned, at the best shift each; that motion; the turn.
 
     Those that fit well enough somewhere else, of turns (radians, scale) of the reference, whose
     shape at full resolution is given, and of half a turn more; one px of the images is `factor` px
-    there. Of some that follow each other, where they are to be `rising`, those that fit better
-    than the one before, without half a turn.
+    there.
     """
     height, width = first.shape[:2]
     if not turns:
@@ -238,25 +237,44 @@ def _promising(
     unmoved = spectrum(first, size)
     # Before it is refined: a turn is off by up to half a step, which costs detail.
     least = MINOR * float((first * second).sum())
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    found, before = [], np.inf
+    found = []
     for turn in turns:
         motion, local = _turned_about(shape, *turn, factor)
-        moved = floats(cv2.warpAffine(second, local[:2], (width, height), flags=flags))
-        if moved.ndim == 3:
-            moved = turned(moved, local, np.zeros(2))
-        there = spectrum(moved, size)
-        for half in (False,) if rising else (False, True):
+        there = spectrum(_moved(second, local) if turn != (0.0, 1.0) else second, size)
+        for half in halves:
             surface = cross_correlation(there, unmoved, mirrored=half)
             _, best, _, place = cv2.minMaxLoc(surface)
-            worse, before = rising and best <= before, best
-            if best <= least or worse:
+            if best <= least:
                 continue
             # The half turn of an image has the same spectrum, mirrored.
             move = end - place if half else np.array(place)
             move = (move + np.array(size[::-1]) / 2) % size[::-1] - np.array(size[::-1]) / 2
-            whole = motion @ scaled(half_turn if half else np.eye(3), factor)
+            whole = motion @ scaled(half_turn if half else UNMOVED, factor)
             whole = whole @ scaled(shift(*move.tolist()), factor)
-            if corner_error(whole, np.eye(3), shape) > SAME_PLACE * factor:
+            if corner_error(whole, UNMOVED, shape) > SAME_PLACE * factor:
                 found.append((best / least, whole, turn))
+    return found
+
+
+def _moved(image: Floats, matrix: NDArray[np.float64]) -> Floats:
+    """Return an image, (h, w) or (h, w, k), sampled at a motion of its own pixels."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = floats(cv2.warpAffine(image, matrix[:2], image.shape[1::-1], flags=flags))
+    return moved if moved.ndim == 2 else turned(moved, matrix, np.zeros(2))
+
+
+def _rising(first: Floats, second: Floats, shape: tuple[int, int], factor: float) -> list[float]:
+    """Return the scales at which two images fit better than at the one before, if well enough.
+
+    The arguments are those of `_promising`.
+    """
+    least = MINOR * float((first * second).sum())
+    size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
+    unmoved, found, before = spectrum(first, size), [], np.inf
+    for scale in SCALES:
+        moved = _moved(second, _turned_about(shape, 0.0, scale, factor)[1])
+        _, best, _, _ = cv2.minMaxLoc(cross_correlation(spectrum(moved, size), unmoved))
+        if least < best and before < best:
+            found.append(scale)
+        before = best
     return found

@@ -89,7 +89,7 @@ def spread_share(points: Array, matrix: Array, covariance: Array, shape: tuple[i
         return 1.0
     both = np.concatenate([corners(shape), points])
     squares = spread_at(both, matrix, covariance, shape) ** 2
-    frame, there = squares[:4].mean(), squares[4:].mean()
+    frame, there = squares[:4].sum() / 4, squares[4:].sum() / len(points)
     return float(np.sqrt(there / frame)) if frame > 0 else 1.0
 
 

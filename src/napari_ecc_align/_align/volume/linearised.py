@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._ecc.moments import products_of
 from ..._ecc.normal_equations import Fit, inverse2, withdrawn
 from ..._images.pyramid.levels import Bools, Floats
 from ..._transform.models import Array
@@ -52,7 +53,7 @@ class LinearisedVolume:
             self._slopes = self._slopes * seen
         self._rows = rows
         p = model.n_parameters
-        squares = np.matmul(rows, rows.transpose(0, 2, 1)).astype(np.float64)
+        squares = products_of(rows).astype(np.float64)
         self._cross, self._photometric = squares[:, :p, p:], squares[:, p:, p:]
         self.count = squares[:, p + 1, p + 1]
         self._inverse = inverse2(self._photometric)

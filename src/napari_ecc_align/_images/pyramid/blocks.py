@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from .filters import (
     eroded,
     inner_gradients,
 )
+from .kept_memory import lent
 from .levels import Bools, Floats, Image, Level, floats
 from .representations import (
     Representation,
@@ -129,10 +130,7 @@ def _smoothed_tiles(
     first = origins.astype(int)
     whole = smoothed(level, representation)
     if whole is not None:
-        side = size + 2
-        tiles = np.empty((len(first), side, side, *whole.shape[2:]), np.float32)
-        for out, (x, y) in zip(tiles, (first - 1).tolist(), strict=True):
-            out[:] = whole[y : y + side, x : x + side]
+        tiles = windows(whole, first - 1, size + 2)
         image: Floats = tiles.reshape(-1, *tiles.shape[2:])
         return image, None if level.valid is None else eroded(~_missing(image), 1), 1
     ring = halo(representation)
@@ -159,7 +157,8 @@ def smoothed(level: Level, representation: Representation = "intensity") -> Floa
     kept = level.cache.get(name)
     if kept is None:
         valid = None if level.valid is None else level.valid[:, :]
-        kept, valid = blurred(level, level.image, valid, representation)
+        out = lent(level.shape) if representation == "intensity" else None
+        kept, valid = blurred(level, level.image, valid, representation, out)
         if valid is not None:
             kept[~eroded(valid, RADIUS)] = np.nan
         for edge in (slice(None, RADIUS), slice(-RADIUS, None)):
@@ -170,9 +169,13 @@ def smoothed(level: Level, representation: Representation = "intensity") -> Floa
 
 
 def blurred(
-    level: Level, raw: Image, valid: Bools | None, representation: Representation
+    level: Level,
+    raw: Image,
+    valid: Bools | None,
+    representation: Representation,
+    out: Floats | None = None,
 ) -> tuple[Floats, Bools | None]:
-    """Smooth pixels of a level, and tell which of what was smoothed is valid."""
+    """Smooth pixels of a level, into `out` if given, and tell which of them are valid."""
     plain = valid is None and representation == "intensity"
     if plain and raw.dtype in _NARROW and raw.dtype.isnative:
         # In one pass, which also brings the pixels to the level's units; of 16 bits it is slow.
@@ -183,10 +186,24 @@ def blurred(
         kernel = np.asarray(cv2.getGaussianKernel(KERNEL, SIGMA))
         offset = -level.offset / level.scale
         kernels = kernel / level.scale, kernel
-        smooth = cv2.sepFilter2D(pixels, cv2.CV_32F, *kernels, delta=offset)
+        smooth = cv2.sepFilter2D(pixels, cv2.CV_32F, *kernels, out, delta=offset)
         return floats(smooth), None
     values, valid = represent(level, level.convert(raw, valid), valid, representation)
-    return floats(cv2.GaussianBlur(values, (KERNEL, KERNEL), SIGMA)), valid
+    return floats(cv2.GaussianBlur(values, (KERNEL, KERNEL), SIGMA, out)), valid
+
+
+def windows(image: NDArray[Scalar], first: NDArray[Any], size: int) -> NDArray[Scalar]:
+    """Return square parts of an image, (h, w) or (h, w, k), from pixels (x, y) on, copied.
+
+    Of shape (n, size, size) or (n, size, size, k).
+    """
+    x, y = first.astype(np.intp).T
+    rows, columns, *planes = image.shape
+    shape = rows - size + 1, columns - size + 1, size, size, *planes
+    strides = *image.strides[:2], *image.strides
+    # In a tenth of the time of `as_strided`.
+    every = np.ndarray(shape, image.dtype, image, strides=strides)
+    return np.asarray(every[y, x])
 
 
 def stacked(level: Level, first: NDArray[np.int_], side: int) -> tuple[Image, Bools | None]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..._common.once import once
 from ..._common.opencv import cv2
 from ..._common.steps import outcome_of
 from ..pixels import PixelSource
@@ -100,17 +100,17 @@ class Level:
     own: bool = True
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    @cached_property
+    @once
     def shape(self) -> tuple[int, int]:
         """Height and width in px of this level."""
         return self.image.shape[0], self.image.shape[1]
 
-    @cached_property
+    @once
     def size(self) -> int:
         """Number of pixels."""
         return self.shape[0] * self.shape[1]
 
-    @cached_property
+    @once
     def singles(self) -> Floats:
         """All pixels in single precision, as they are."""
         return floats(self.image[:, :])
@@ -138,21 +138,27 @@ class Level:
 
     def convert(self, values: Image, valid: Bools | None) -> Floats:
         """Bring pixels of this level to single precision, zero where invalid."""
-        floating, single = values.dtype.kind == "f", values.dtype == np.float32
-        # A few extreme values need not be in the sample that the contrast is measured by.
-        with np.errstate(over="ignore"):
-            if values.dtype.itemsize > 2 and not (single and 1e-30 < self.scale < 1e30):
-                # OpenCV changes in place only what lies row by row.
-                out = floats((values.astype(np.float64, order="C") - self.offset) / self.scale)
-            else:
-                out = values.astype(np.float32, order="C")
-                out -= np.float32(self.offset)
-                if self.scale != 1:
-                    out *= np.float32(1 / self.scale)
-        if floating:
+        if values.dtype.kind == "f" or values.dtype.itemsize > 2:
+            # A few extreme values need not be in the sample that the contrast is measured by.
+            with np.errstate(over="ignore"):
+                out = self._in_units(values)
+        else:
+            out = self._in_units(values)
+        if values.dtype.kind == "f":
             np.clip(out, -_FARTHEST, _FARTHEST, out=out)
         if valid is not None:
             out[~valid] = 0
+        return out
+
+    def _in_units(self, values: Image) -> Floats:
+        single = values.dtype == np.float32
+        # OpenCV changes in place only what lies row by row.
+        if values.dtype.itemsize > 2 and not (single and 1e-30 < self.scale < 1e30):
+            return floats((values.astype(np.float64, order="C") - self.offset) / self.scale)
+        out = values.astype(np.float32, order="C")
+        out -= np.float32(self.offset)
+        if self.scale != 1:
+            out *= np.float32(1 / self.scale)
         return out
 
 
@@ -387,9 +393,11 @@ def image_pyramid_steps(image: PixelSource, mask: Bools | None = None) -> InStep
 
 def index_below(pixels: int, *pyramids: list[Level]) -> int:
     """Return the finest level on which no image has more pixels than that, or the coarsest."""
-    fine = zip(*pyramids, strict=False)
-    small = (k for k, levels in enumerate(fine) if all(level.size <= pixels for level in levels))
-    return next(small, min(map(len, pyramids)) - 1)
+    coarsest = min(map(len, pyramids)) - 1
+    for index in range(coarsest):
+        if all(levels[index].size <= pixels for levels in pyramids):
+            return index
+    return coarsest
 
 
 def middle(level: Level) -> tuple[Level, NDArray[np.float64]]:

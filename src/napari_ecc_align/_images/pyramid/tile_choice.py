@@ -80,7 +80,8 @@ def _eigenvalues(level: Level, shrink: int, origins: Array, size: int) -> tuple[
     h, w = level.shape
     first = np.rint(origins.T / shrink).astype(int)
     last = np.rint((origins.T + size) / shrink).astype(int)
-    (x0, x1), (y0, y1) = (np.clip([first[k], last[k]], 0, n) for k, n in enumerate((w, h)))
+    ends = np.minimum(np.maximum((first, last), 0), np.array([[w], [h]]))
+    (x0, y0), (x1, y1) = ends
     table = _structure(level)
     sums = table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0]
     xx, xy, yy = sums.T[:3]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from itertools import repeat
 
 import numpy as np
 
+from ..._common.once import once
 from ..._common.opencv import cv2
-from ..._transform.coordinates import corners, map_points, shift
+from ..._transform.coordinates import UNMOVED, corners, map_points, shift
 from ..._transform.models import Array
-from .blocks import blurred, smoothed, stacked
+from .blocks import blurred, smoothed, stacked, windows
 from .filters import LINEAR, NAN, RADIUS, eroded, warp
 from .levels import Floats, Level, floats
 from .representations import Representation, halo, turned
@@ -19,7 +19,7 @@ from .representations import Representation, halo, turned
 _MOST_OF_ALL = 0.5
 # How far (px) a tile may wander before its patch of the moving image is read again.
 _SLACK = 4
-_UNTURNED = np.eye(3)[:, :2]
+_UNTURNED = UNMOVED[:, :2]
 
 
 class TileSampler:
@@ -69,19 +69,23 @@ class TileSampler:
             width, height = (self._origins.max(axis=0) - first + size).astype(int).tolist()
             if not planes and self._whole is not None and self._is_most_of(width * height):
                 image = warp(self._whole, matrix @ shift(*first), (width, height))
-                return _windows(image, self._origins - first, size)
+                return windows(image, self._origins - first, size)
         sample = cv2.warpAffine if flat else cv2.warpPerspective
         out = np.empty((len(local), size, size, *planes), np.float32)
-        for patch, own, tile in zip(patches, local, out, strict=True):
-            sample(patch, own, (size, size), tile, LINEAR, cv2.BORDER_CONSTANT, NAN)
+        kind = (size, size), LINEAR, cv2.BORDER_CONSTANT, NAN
+        shape, flags, border, value = map(repeat, kind)
+        # All that is to be done lies in the call, and a loop would take as long again.
+        for _ in map(sample, patches, local, shape, out, flags, border, value):
+            pass
         if not planes:
             return out
         return turned(out, matrix, self._origins.mean(axis=0) + (size - 1) / 2)
 
-    @cached_property
+    @once
     def _shifts(self) -> Array:
         """The matrices, (n, 3, 3), that move the first pixel to that of each tile."""
-        shifts = np.tile(np.eye(3), (len(self._origins), 1, 1))
+        shifts = np.empty((len(self._origins), 3, 3))
+        shifts[:] = UNMOVED
         shifts[:, :2, 2] = self._origins
         return shifts
 
@@ -102,10 +106,10 @@ class TileSampler:
             return None
         if whole is not None and self._is_most_of(whole.size):
             all_of_it = self._level.recent("between", (x, y), lambda: _blended(whole, kernel))
-            return _windows(all_of_it, first, size)
+            return windows(all_of_it, first, size)
         side = size + 1
         if whole is not None:
-            around = _windows(whole, first, side)
+            around = windows(whole, first, side)
         else:
             around = np.stack(
                 [
@@ -152,13 +156,3 @@ class TileSampler:
 def _blended(pixels: Floats, kernel: Array) -> Floats:
     """Return the weighed mean of each pixel and those after it."""
     return floats(cv2.filter2D(pixels, -1, kernel, anchor=(0, 0)))
-
-
-def _windows(image: Floats, first: Array, size: int) -> Floats:
-    """Return square parts of an image from their first pixels (x, y) on, (n, size, size)."""
-    x, y = first.astype(np.intp).T
-    rows, columns = image.shape
-    shape = rows - size + 1, columns - size + 1, size, size
-    # In a tenth of the time of `as_strided`.
-    every = np.ndarray(shape, np.float32, image, strides=2 * image.strides)
-    return floats(every[y, x])
