@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.opening import opened
-from .decoding import check_intact, damage_told, image_head
+from .decoding import check_intact, damage_told, from_white, image_head, lacks_codec, rare
 from .layout import Layout
 from .opened_tiff import TIFF_HEADS, quiet_tifffile, tiff_at
 from .origin import origin_tags
@@ -154,15 +154,13 @@ class TiffFilm(PagedFilm):
         with damage_told(self._path), quiet_tifffile():
             try:
                 pixels = read().reshape(shape)
-            except ValueError as error:
-                if "imagecodecs" not in str(error):
+            except Exception as error:
+                if not lacks_codec(error):
                     raise
-                raise InputError(
-                    f"{self._path} uses a rare compression; save it with zip compression or none"
-                ) from error
+                raise rare(self._path) from error
         pixels = pixels.astype(self.dtype, copy=False)
-        inverted = self._photometric == _WHITE_IS_ZERO and pixels.dtype.kind in "bu"
-        return ~pixels if inverted else pixels
+        inverted = self._photometric == _WHITE_IS_ZERO
+        return from_white(pixels, self._series.keyframe) if inverted else pixels
 
 
 def write_film(
