@@ -121,7 +121,14 @@ class TiffFilm(PagedFilm):
             )
         told = [str(k) if leading.count(a) > 1 else a for k, a in enumerate(leading)]
         lengths = tuple(n for axis, n in self._sizes() if axis not in "YX")
-        return Layout("".join(told) + plane, lengths, rgb=plane == "YXS", apart=True)
+        extra = tuple(int(kind) for kind in self._series.keyframe.extrasamples)
+        layout = Layout("".join(told) + plane, lengths, plane == "YXS", extra, apart=True)
+        if "S" in layout.planes:
+            raise InputError(
+                f"{self._path} holds pages of {lengths[-1]} samples, which are no colours; save "
+                "each of its channels as a page"
+            )
+        return layout
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _open_again, (self._path, *self._asked)
