@@ -248,3 +248,21 @@ def test_what_has_no_data_gets_into_nothing_beside_it(tmp_path, way, fill):
     # Beyond the right side, and half beyond the left.
     beyond = found[20:39, 0]
     assert (beyond == -9999).all() if fill == "background" else (beyond > 0).all()
+
+
+def test_what_has_no_data_in_a_film_counts_in_no_frame_of_it(parts, tmp_path):
+    """As in as many files: it stays where it is, while what is shown moves."""
+    frames = np.stack([parts[0], *[np.roll(parts[0], (k, 2 * k), (0, 1)) for k in (1, 2)]])
+    frames = frames.astype(np.int16)
+    frames[:, :60] = frames[:, :, :50] = -9999
+    tag = [(42113, 2, 6, "-9999", True)]
+    tifffile.imwrite(tmp_path / "a.tif", frames, photometric="minisblack", extratags=tag)
+    done = run_main("film", tmp_path / "a.tif", *QUICK, "--out", tmp_path / "out", "--json")
+    answer = json.loads(done.out)
+    assert [(f["x"], f["y"]) for f in answer["frames"]] == [
+        pytest.approx((2 * k, k), abs=0.05) for k in range(3)
+    ]
+    file = read_file(tmp_path / "out" / "a_aligned.tif")
+    assert file.no_data == -9999
+    assert file.pixels[file.pixels != -9999].min() >= 0
+    assert (file.pixels[:, :57] == -9999).all()

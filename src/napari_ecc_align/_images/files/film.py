@@ -91,7 +91,7 @@ class TiffFilm(PagedFilm):
             layout = self._checked_layout(tiff).meaning(frames, channels, path, "frames")
             sizes = tuple(n for a, n in self._sizes() if a in "YXS")
             grid = grid_of_tiff(tiff, self._series.keyframe)
-            style = replace(style_of_tiff(tiff, self._series.keyframe, layout), tags=())
+            style = style_of_tiff(tiff, self._series.keyframe, layout).of_film
             super().__init__(path, layout, sizes, np.dtype(self._series.dtype), grid, style)
             height, width = sizes[:2]
             pixel_bytes = self._series.dtype.itemsize * prod(self.shape[1:]) // (height * width)

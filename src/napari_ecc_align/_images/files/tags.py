@@ -111,6 +111,11 @@ class TiffStyle:
     imagej: bool = False
 
     @property
+    def of_film(self) -> TiffStyle:
+        """The same with what holds for each frame of many: of the tags, the value of no data."""
+        return replace(self, tags=tuple(tag for tag in self.tags if tag[0] == _NO_DATA))
+
+    @property
     def no_data(self) -> float | None:
         """The value of pixels that hold no data, if the file names one."""
         named = next((value for code, _, value in self.tags if code == _NO_DATA), None)
