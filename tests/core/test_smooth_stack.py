@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,13 +22,18 @@ from napari_ecc_align import (
     warp,
     warp_stack,
 )
+from napari_ecc_align._align import mirrored
 from napari_ecc_align._align.frame_options import Bending, StackOptions
 from napari_ecc_align._align.frame_records import frame_records
+from napari_ecc_align._align.options import Job
 from napari_ecc_align._align.passes import StackRun
 from napari_ecc_align._align.progress import FrameProgress
+from napari_ecc_align._align.smooth import FieldFollower, smooth_steps
 from napari_ecc_align._align.stack import stack_steps
 from napari_ecc_align._common.steps import outcome_of
-from napari_ecc_align._ecc.field.cells import System
+from napari_ecc_align._ecc.field.cells import Expected, Prior, System
+from napari_ecc_align._ecc.options import SearchOptions
+from napari_ecc_align._images.sources import checked_source
 
 SIDE, FRAMES = 160, 4
 
@@ -213,3 +220,53 @@ def test_what_bends_cannot_be_mirrored(film: np.ndarray) -> None:
         align_stack(film, model="smooth", mirrored=True)  # type: ignore[call-overload]
     with pytest.raises(InputError, match="stiffness"):
         align_stack(film, stiffness=20)  # type: ignore[call-overload]
+
+
+def test_what_a_frame_foretells_is_the_same_in_another_process(film: np.ndarray) -> None:
+    again = [*film[:2], film[1], film[1]]
+    follower, sources = FieldFollower(), [checked_source(one, None, "frame") for one in again]
+    jobs = [Job(sources[0], one, SearchOptions(), np.eye(3)) for one in sources[1:]]
+    for job in jobs[:2]:
+        outcome_of(smooth_steps(job, follower=follower))
+    assert follower.basis is not None and follower.basis.sure
+    sent = FieldFollower(pickle.loads(pickle.dumps(follower.basis)))
+    here, there = (outcome_of(smooth_steps(jobs[2], follower=one)) for one in (follower, sent))
+    assert np.array_equal(here.transform.coefficients, there.transform.coefficients)
+    assert (here.reason, here.known_share) == (there.reason, there.known_share)
+    assert len(pickle.dumps(sent.basis)) < 10 * film[0].nbytes
+
+
+def test_of_two_frames_that_bend_alike_the_stiffer_one_foretells_the_next() -> None:
+    follower, kept = FieldFollower(), []
+    for stiffness in (60.0, 43.0, 61.0, 200.0, 190.0):
+        prior = Prior(1.0, stiffness)
+        field = SimpleNamespace(prior=prior, energy=1.0, expected=Expected(prior))
+        found = SimpleNamespace(
+            result=SimpleNamespace(verdict="aligned", bends=True),
+            motion=SimpleNamespace(representation="intensity", inverted=False),
+            field=field,
+            halves=SimpleNamespace(fields=()),
+            judged=None,
+            told_share=1.0,
+        )
+        follower.keep(found)  # type: ignore[arg-type]
+        assert follower.basis is not None
+        kept.append((follower.basis.expected.prior.stiffness, follower.basis.sure))
+    assert kept == [(60, False), (60, True), (61, True), (200, False), (200, True)]
+
+
+def test_one_frame_tells_of_all_that_follow_it_that_they_are_not_mirrored(
+    film: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    look = mirrored._place_turned_over
+    monkeypatch.setattr(
+        mirrored, "_place_turned_over", lambda *given: asked.append(0) or look(*given)
+    )
+    stack = align_stack(film, model="translation")
+    assert stack.verdicts[1:] == ["doubtful"] * 3 and all(one.placed for one in stack[1:])
+    assert len(asked) == 1
+    asked.clear()
+    turned_over = np.array([film[0], *(one[:, ::-1] for one in film[1:])])
+    assert not any(one.aligned for one in align_stack(turned_over, model="translation")[1:])
+    assert len(asked) == 3, "what is not placed is looked at each time"

@@ -32,10 +32,12 @@ from .._verdict.field_trust import (
     unheld,
     unresolved,
 )
+from .._verdict.finding import Judged
 from .._verdict.limits import CLEAR, RIGHT, WRONG
 from .._verdict.result import AlignmentResult
 from .._verdict.sampling import sampled_ecc
 from .._verdict.verdict import Verdict
+from .foretold import Foretold
 from .options import Job
 from .progress import Progress
 
@@ -43,7 +45,7 @@ Array = NDArray[np.float64]
 
 # What bends by less than so many of its sigmas, or so many px, does not, but on so few cells;
 # of how many cells anything is to be said, and how many say it as well as more.
-_SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS, _MANY_CELLS = 3.0, 0.1, 0.01, 12, 4000
+_SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS, _MANY_CELLS = 3.0, 0.1, 0.01, 12, 1500
 # Of what is known on less than this share of what both images show, nobody can be sure.
 _LEAST_SHARE = 0.5
 # The grid on which sigma is kept has so many places along its longer side.
@@ -60,12 +62,18 @@ _AS_SEEN = "Nothing bends where the images say how they lie."
 
 @dataclass(frozen=True, eq=False)
 class Bent:
-    """A result, and what it was made of: the global motion, the field and that of its halves."""
+    """A result, and what it was made of.
+
+    The global motion, the field and that of its halves, what the tiles say of the images that it
+    lays, and on which share of what both show cells say where it lies, whatever may be torn.
+    """
 
     result: SmoothAlignment
     motion: Estimate
     field: FieldEstimate
     halves: Halves
+    judged: Judged
+    told_share: float
 
 
 def nothing(shape: tuple[int, int], verdict: Verdict, reason: str) -> SmoothAlignment:
@@ -101,7 +109,7 @@ def bent_steps(
     pyramids: Pyramids,
     estimate: Estimate,
     stiffness: float | None,
-    like: Bent | None = None,
+    like: Foretold | None = None,
 ) -> Generator[Progress, None, Bent]:
     """Look for a field from an estimate of the global motion, and judge it.
 
@@ -114,24 +122,22 @@ def bent_steps(
         At full resolution.
     stiffness : float or None
         In px; as the images say if None.
-    like : Bent, optional
-        What was found of another image of the same reference, which foretells this one's.
+    like : Foretold, optional
+        By what was found of another image of the same reference.
     """
     representation = estimate.representation
     if representation == "gradient":
         representation = "orientation"
     stages = stages_of(pyramids.reference, pyramids.moving, representation)
     sign = -1 if estimate.inverted and representation == "intensity" else 1
-    expected = None if like is None else like.field.expected
-    steps = field_steps(
-        *(stages, estimate.matrix, job.shape), sign=sign, stiffness=stiffness, expected=expected
-    )
+    expected = None if like is None else like.expected
+    given = stages, estimate.matrix, job.shape
+    steps = field_steps(*given, sign=sign, stiffness=stiffness, expected=expected)
     bent = yield from retold(steps, lambda _: Progress(0.6, "bending"))
-    of_halves = [] if like is None else [half.expected for half in like.halves.fields]
+    of_halves = () if like is None else like.halves
     looked = halves_steps(stages, bent, estimate.matrix, job.shape, sign, of_halves)
     halves = yield from retold(looked, lambda _: Progress(0.8, "judging"))
-    result = _judged(job, pyramids, estimate, bent, halves, like)
-    return Bent(result, estimate, bent, halves)
+    return _judged(job, pyramids, estimate, bent, halves, like)
 
 
 def is_placed(result: SmoothAlignment) -> bool:
@@ -148,24 +154,27 @@ def _judged(
     estimate: Estimate,
     bent: FieldEstimate,
     halves: Halves,
-    like: Bent | None,
-) -> SmoothAlignment:
+    like: Foretold | None,
+) -> Bent:
     shape, stage, stiffness = job.shape, bent.stage, bent.prior.stiffness
     options = replace(job.options, model="affine")
     fitted = _fitted(pyramids, estimate, bent, halves)
     said = _said(fitted, stage, shape)
     known, freest = said.typical if said.share else np.nan, replace(options, model="homography")
-    found = tiles_of_field(fitted.laid.pyramids, estimate, freest, known)
+    near = like.judged if like else None
+    judged = tiles_of_field(fitted.laid.pyramids, estimate, freest, known, near)
+    found = judged.result
     if beyond := scatter(found, said.field, stage.index):
         said = _said(replace(fitted, sigma=np.hypot(fitted.sigma, beyond)), stage, shape)
     plain = replace(estimate, matrix=fitted.plain)
     # Of what bends for sure, as an image like it did that no affine motion laid, none is asked.
-    asked = like is None or not (like.result.bends and fitted.bends)
+    asked = like is None or not (like.bends and fitted.bends)
     rigid = _as_good(job, pyramids, plain, options, found) if asked else None
     if rigid is not None:
         flat = laid_field(pyramids, plain, still(rigid.transform.matrix, shape), stage)
         if flat.misfit[fitted.seen].mean() <= _TORN:
-            return _rigid(rigid, flat, fitted.seen, bent)
+            result = _rigid(rigid, flat, fitted.seen, bent)
+            return Bent(result, estimate, bent, halves, judged, fitted.told_share)
     verdict: Verdict = found.verdict
     torn = float(fitted.laid.misfit[fitted.seen].mean())
     doubt = _doubt(found, said, stage, torn)
@@ -175,7 +184,7 @@ def _judged(
         nowhere = np.full_like(fitted.sigma, np.inf)
         field = replace(said.field, sigma=_sigma_grid(nowhere, stage, shape, fitted.seen))
         said = _Said(field, "", 0.0, float("inf"))
-    return _beside(
+    result = _beside(
         found,
         transform=said.field,
         verdict=verdict,
@@ -188,6 +197,7 @@ def _judged(
         start=estimate.start,
         representation=estimate.representation,
     )
+    return Bent(result, estimate, bent, halves, judged, fitted.told_share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +213,8 @@ class _Fitted:
     sigma : ndarray, shape (2, h, w)
     seen, agree : ndarray of bool, shape (h, w)
         Cells that lie on pixels of both images, and those in which nothing contradicts the field.
+    told_share : float
+        As in `Bent`.
     """
 
     laid: LaidField
@@ -211,6 +223,7 @@ class _Fitted:
     sigma: Array
     seen: NDArray[np.bool_]
     agree: NDArray[np.bool_]
+    told_share: float
 
 
 def _fitted(
@@ -235,8 +248,9 @@ def _fitted(
         laid = laid_field(pyramids, estimate, field, stage)
         agree = halves.agree & ~laid.beside
     counted = seen & agree & np.isfinite(sigma).all(axis=0)
+    told_share = np.count_nonzero(counted & (np.hypot(*sigma) <= WRONG)) / max(1, seen.sum())
     sigma[:, unheld(bent, counted, laid.misfit, bends=bends)] = np.inf
-    return _Fitted(laid, bends, plain, sigma, seen, agree)
+    return _Fitted(laid, bends, plain, sigma, seen, agree, float(told_share))
 
 
 class _Said(NamedTuple):

@@ -68,6 +68,17 @@ class Follower:
         judged = judged_like(before, pyramids, estimate, options, initial)
         return None if judged is None else judged.result
 
+    @property
+    def is_unmirrored(self) -> bool:
+        """Whether the last frame is as another one that has been looked at turned over."""
+        settled = self._last is not None and self._last[1] is not None
+        return settled and self.basis is not None and self.basis.unmirrored
+
+    def note_unmirrored(self) -> None:
+        """Remember that a frame has been looked at turned over, and lies no better so."""
+        if self.basis is not None:
+            self.basis = replace(self.basis, unmirrored=True)
+
     def keep(
         self,
         pyramids: Pyramids,

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from .._common.steps import retold
 from .._transform.field import Field
 from .._transform.transform import Transform
-from .._verdict.finding import Judged
 from .._verdict.verdict import VERDICTS
-from .follower import Follower
 from .frame_options import AnyFollower, FrameOptions, Turn, is_start, tried
 from .progress import AnyResult, FrameProgress, Progress
 from .read_frames import ReadFrames, Unreadable
@@ -89,18 +87,18 @@ class Series:
         """Return what follows the frames of a block, if all are aligned to one image."""
         return self.options.follower() if len(self.references) == 1 else None
 
-    def block_follower(self, block: int, basis: Judged | None) -> AnyFollower | None:
+    def block_follower(self, block: int, basis: Any) -> AnyFollower | None:
         """Return what follows the frames of a block that begins with one.
 
         Parameters
         ----------
         block : int
             The first frame.
-        basis : Judged or None
+        basis : Judged, Foretold or None
             What the leader of the block before foretells of it.
         """
         follower = self.follower()
-        if isinstance(follower, Follower) and block % (_FOLLOWING * self.options.block):
+        if follower is not None and block % (_FOLLOWING * self.options.block):
             follower.basis = basis
         return follower
 
@@ -109,15 +107,14 @@ class Series:
 
         It is the first or, where that is what the others are aligned to, the next one.
         """
-        follows = isinstance(self.follower(), Follower)
         itself = block == self.own and block + 1 < self.block_end(block)
-        return block + 1 if follows and itself else block
+        return block + 1 if itself and self.follower() is not None else block
 
     def known_leaders(self, block: int) -> list[int]:
         """Return the frames of blocks before one that tell what is foretold of its first."""
-        follows = isinstance(self.follower(), Follower)
         size = self.options.block
-        firsts = range(block - block % (_FOLLOWING * size), block if follows else 0, size)
+        last = block if self.follower() is not None else 0
+        firsts = range(block - block % (_FOLLOWING * size), last, size)
         return [self.leader(first) for first in firsts]
 
     def frame_steps(
@@ -190,7 +187,7 @@ def one_by_one(series: Series, known: Sequence[AnyResult] = ()) -> FrameSteps:
             follower = series.block_follower(block, basis)
         steps = series.frame_steps(index, near, None, follower)
         result = yield from retold(steps, again if index < done else lambda step: step)
-        if leads and isinstance(follower, Follower):
+        if leads and follower is not None:
             basis = follower.basis
         if index >= done:
             near[index] = result

@@ -142,8 +142,14 @@ def aligned_either_way(
         if as_started.mirror is not None:
             words = _AS_IT_IS
             return (yield from _named_if_mirrored(as_started.job, result, run_nearby, words))
+        if result.aligned or (job.follower is not None and job.follower.is_unmirrored):
+            return result
         named = yield from _named_if_mirrored(job, result, run_nearby, _EXCHANGED)
-        return named if named is not result else (yield from by_values(job, result))
+        if named is not result:
+            return named
+        if job.follower is not None:
+            job.follower.note_unmirrored()
+        return (yield from by_values(job, result))
     sides = [as_started, *_other_sides(job, as_started)]
     scores = yield from _scores([side.job for side in sides])
     results: list[AlignmentResult] = []

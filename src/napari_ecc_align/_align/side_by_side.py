@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from .._common.steps import outcome_of, retold
 from .._common.workers.loop import Lost, Task, work
 from .._common.workers.pool import Pool
-from .._verdict.finding import Judged
-from .follower import Follower
 from .frame_by_frame import FrameSteps, Series, told_frame
 from .progress import AnyResult, Progress
 from .read_frames import ReadFrames, Unreadable
@@ -31,7 +29,7 @@ class _Block:
         Of the frames.
     known : dict
         The results of some, and of those before from which they may start.
-    basis : Judged or None
+    basis : Judged, Foretold or None
         What the leader foretells of the others, or that of the block before of the leader, if
         that is not known.
     images : ReadFrames or dict of ndarray or Unreadable
@@ -40,7 +38,7 @@ class _Block:
 
     numbers: range
     known: _Results
-    basis: Judged | None
+    basis: Any
     images: ReadFrames | dict[int, NDArray[Any] | Unreadable]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -68,11 +66,10 @@ class _BlockAligner:
         done = dict(block.known)
         follower = self.series.follower()
         first = block.numbers[0]
-        if self.series.leader(first) in done:
-            if isinstance(follower, Follower):
-                follower.basis = block.basis
-        else:
+        if self.series.leader(first) not in done:
             follower = self.series.block_follower(first, block.basis)
+        elif follower is not None:
+            follower.basis = block.basis
         yield {index: done[index] for index in block.numbers if index in done}
         for index in block.numbers:
             if index not in done:
@@ -198,9 +195,7 @@ def _blocks(series: Series, known: Sequence[AnyResult]) -> Iterator[_Block]:
         if leads:
             done[leader], foretold = result, basis
         start = series.starts_from(block, done)
-        # What the first frame's field foretells is not sent: it is found once more.
-        sent = isinstance(series.follower(), Follower)
-        own_first = range(block, leader + 1) if leads and sent else range(block, numbers[0])
+        own_first = range(block, leader + 1 if leads and follows else numbers[0])
         near = {**start, **{at: done[at] for at in own_first if at in done}}
         yield _Block(numbers, near, foretold, series.images)
         done = {**start, **{at: done[at] for at in range(block, end) if at in done}}
@@ -211,12 +206,12 @@ def _led(
     series: Series,
     leader: int,
     done: _Results,
-    basis: Judged | None,
-) -> tuple[AnyResult, Judged | None]:
+    basis: Any,
+) -> tuple[AnyResult, Any]:
     """Return the result of the leader of a block, and what it foretells."""
     follower = series.block_follower(leader - leader % series.options.block, basis)
     result = outcome_of(series.frame_steps(leader, done, None, follower))
-    return result, follower.basis if isinstance(follower, Follower) else None
+    return result, None if follower is None else follower.basis
 
 
 def _results(series: Series, block: _Block, outcome: _Results | Lost) -> _Results:

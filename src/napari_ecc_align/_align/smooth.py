@@ -14,6 +14,7 @@ from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate
 from .._ecc.estimator import estimate_steps
 from .._ecc.options import SearchOptions
+from .._ecc.refine import Refiner
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._transform.coordinates import scaled
@@ -25,6 +26,7 @@ from .._verdict.verdict import VERDICTS
 from .bent import Array, Bent, bent_steps, is_placed, nothing
 from .cancelling import CANCELLED, Cancelled
 from .counted_part import counted_sources
+from .foretold import Foretold
 from .given_field import judged_by
 from .options import Job
 from .progress import Progress
@@ -34,7 +36,7 @@ _LEAST_STIFF = 4.0
 # it): the field does the rest. What is too fine to be seen there is looked for on a level of more.
 _ROUGH_PIXELS, _GLOBAL_PIXELS, _ROUGH = 20_000, 80_000, 0.2
 # A field is like that of another frame if it bends within so many times as far for what is
-# expected, in squares, and is known on so much of what that is known on.
+# expected, in squares, and is told of on so much of what that is told of on.
 _MORE, _AS_MUCH = 2.0, 0.9
 # Splines as close as the width asks for take memory by the square of their number along the
 # length: half a gigabyte of a strip so many times as long as wide.
@@ -79,23 +81,36 @@ class FieldFollower:
 
     Parameters
     ----------
-    basis : Bent, optional
-        What was found of the last frame of which nothing was foretold.
-
-    Attributes
-    ----------
-    sure : bool
-        The last two such frames bend alike: nothing else foretells the next.
+    basis : Foretold, optional
+        By the last frame of which nothing was foretold.
     """
 
-    def __init__(self, basis: Bent | None = None) -> None:
+    def __init__(self, basis: Foretold | None = None) -> None:
         self.basis = basis
-        self.sure = False
 
     def keep(self, found: Bent) -> None:
-        """Remember what was found of a frame of which nothing was foretold."""
-        before, self.basis = self.basis, found
-        self.sure = before is not None and before.field.prior.is_like(found.field.prior)
+        """Remember what was found of a frame of which nothing was foretold.
+
+        A frame says to a step how it bends; of two alike the stiffer one bends nowhere in vain.
+        """
+        before, field, result = self.basis, found.field, found.result
+        prior = field.prior
+        sure = before is not None and before.expected.prior.is_like(prior)
+        if before is not None and sure and before.expected.prior.stiffness > prior.stiffness:
+            self.basis = replace(before, sure=True)
+            return
+        self.basis = Foretold(
+            sure=sure,
+            verdict=result.verdict,
+            told_share=found.told_share,
+            bends=result.bends,
+            representation=found.motion.representation,
+            inverted=found.motion.inverted,
+            energy=field.energy,
+            expected=field.expected,
+            halves=[half.expected.counting_as(field.expected) for half in found.halves.fields],
+            judged=found.judged,
+        )
 
 
 def smooth_steps(
@@ -116,8 +131,12 @@ def _steps(
     if flaw := pyramids.flaw or _why_too_long(job.shape):
         return nothing(job.shape, "failed", flaw)
     best = None
-    if follower is not None and follower.basis and follower.sure and job.initial is not None:
-        best = yield from _followed(job, pyramids, follower.basis)
+    if job.moving.shape[:2] != job.shape:
+        # On other levels, perhaps.
+        follower = None
+    before = follower.basis if follower is not None else None
+    if before is not None and before.sure and job.initial is not None:
+        best = yield from _followed(job, pyramids, before)
     if best is None:
         best = yield from _searched(job, pyramids, stiffness)
         if follower is not None and is_placed(best.result):
@@ -152,29 +171,27 @@ def _searched(
 
 
 def _followed(
-    job: Job, pyramids: Pyramids, before: Bent
+    job: Job, pyramids: Pyramids, before: Foretold
 ) -> Generator[Progress, None, Bent | None]:
     """Bend as another frame foretells, from a global motion nearby; None if a doubt is left."""
     assert job.initial is not None
     index = pyramids.index_below(_ROUGH_PIXELS)
-    options = _roughly(job)
+    options, seen_by = _roughly(job), before.representation
     reference, moving = _levels_from(pyramids, index)
-    initial = scaled(job.initial, 2.0**-index)
-    steps = estimate_steps(reference, moving, options, initial=initial, nearby=True)
-    found = yield from retold(steps, lambda step: Progress(0.3, step.stage))
-    motion = replace(
-        found,
-        matrix=scaled(found.matrix, 2.0**index),
-        representation=before.motion.representation,
-        inverted=before.motion.inverted,
-    )
+    refiner = Refiner(reference, moving, options, representation=seen_by, follows=True)
+    steps = refiner.polished(scaled(job.initial, 2.0**-index), patient=False)
+    refined = yield from retold(steps, lambda _: Progress(0.3, "initial"))
+    count = options.motion.n_parameters
+    found = Estimate.of(refined, count, start="initial", representation=seen_by)
+    inverted, matrix = before.inverted, scaled(found.matrix, 2.0**index)
+    motion = replace(found, matrix=matrix, inverted=inverted)
     bent = yield from bent_steps(job, pyramids, motion, None, before)
     result = bent.result
     settled = (
         is_placed(result)
-        and VERDICTS.index(result.verdict) >= VERDICTS.index(before.result.verdict)
-        and before.field.energy / _MORE <= bent.field.energy <= _MORE * before.field.energy
-        and result.known_share >= _AS_MUCH * before.result.known_share
+        and VERDICTS.index(result.verdict) >= VERDICTS.index(before.verdict)
+        and before.energy / _MORE <= bent.field.energy <= _MORE * before.energy
+        and bent.told_share >= _AS_MUCH * before.told_share
     )
     return bent if settled else None
 

@@ -341,6 +341,8 @@ class Refiner:
             first = foretold_count(foretold, self._options.precision, first, len(choice))
         count, used, departed = min(first, len(choice)), 0, False
         often = _FINE_ITERATIONS[self.representation]
+        # What an image like this one ended with is but a start on coarser levels.
+        tolerance = _LOOSE if following and not foretold else self._tight(index)
         while used < count:
             for begin in range(used, count, _TOGETHER // size**2):
                 end = min(count, begin + _TOGETHER // size**2)
@@ -354,7 +356,7 @@ class Refiner:
                 index,
                 result.matrix if result is not None and resumed else start.matrix,
                 iterations=_DEPARTED_ITERATIONS if departed else often,
-                tolerance=self._tight(index),
+                tolerance=tolerance,
                 resumed=resumed,
                 rate=foretold.solution.rate if foretold else SLOWEST,
             )

@@ -147,11 +147,16 @@ def _details(laid: Pyramids, representation: Representation, sign: int) -> _Deta
         planes.append(planes_of(image))
         if valid is not None:
             counted *= valid
-    around = np.maximum(blurred(counted, DETAIL), np.float32(1e-3))
-    here, there = (
-        [floats((one - blurred(one * counted, DETAIL) / around) * counted) for one in parts]
-        for parts in planes
-    )
+    around = np.maximum(blurred(_means(counted, side), DETAIL / side), np.float32(1e-3))
+    size = shape[1] + -shape[1] % side, shape[0] + -shape[0] % side
+
+    def details(image: Floats) -> Floats:
+        # Shading differs little from cell to cell.
+        cells = _over(blurred(_means(image * counted, side), DETAIL / side), around)
+        shading = cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR)
+        return floats((image - shading[: shape[0], : shape[1]]) * counted)
+
+    here, there = ([details(one) for one in parts] for parts in planes)
     as_strong = []
     for first, second in zip(here, there, strict=True):
         both, own = (blurred(_means(first * one, side), _AROUND) for one in (second, first))
@@ -183,12 +188,13 @@ def _compared(details: _Details) -> tuple[Floats, NDArray[np.bool_]]:
     height, width = counted.shape
     wide = [_padded(one) for one in details.there]
     best = np.full(here.shape, np.inf, np.float32)
+    noisier = [one * seen for one in noisier]
     for y, x in product(range(-_REACH, _REACH + 1), repeat=2):
         if not (y or x):
             continue
         moved = [one[_REACH + y :, _REACH + x :][:height, :width] for one in wide]
         squares = _left(details, moved, counted)
-        squares += np.maximum(-y * noisier[0] - x * noisier[1], 0) * seen
+        squares -= np.minimum(y * noisier[0] + x * noisier[1], 0)
         np.minimum(best, blurred(squares, _WINDOW) * weights, out=best)
     best[covered <= share / 2] = np.inf
     full = share > 0.5

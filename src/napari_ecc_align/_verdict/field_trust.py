@@ -14,18 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
+from .._common.steps import outcome_of
 from .._ecc.estimate import Estimate
 from .._ecc.field.cells import Expected
 from .._ecc.field.estimate import FieldEstimate, field_steps
-from .._ecc.field.stage import Stage
+from .._ecc.field.stage import Stage, designs
+from .._ecc.field.system import Splines
 from .._ecc.field.windows import WINDOW, blurred
 from .._ecc.options import SearchOptions
-from .._images.field_warping import CELL, between_cells, cell_places, moved_cells
-from .._images.pyramid.levels import Level, floats, image_pyramid
+from .._images.field_warping import CELL, between_cells, moved_cells
+from .._images.pyramid.filters import gradients
+from .._images.pyramid.levels import Floats, Level, floats, image_pyramid
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import scaled
 from .._transform.field import Field
-from .assess import assess
+from .assess import judged_steps
+from .finding import Judged
+from .followed import judged_like, may_be_followed
 from .limits import LEAST_AGREEING, LEAST_PART, LEAST_SHARE, RIGHT, TIMES_LEFT, WRONG
 from .residual_pattern import SIGMAS, part_of
 from .result import AlignmentResult
@@ -104,7 +109,7 @@ def halves_steps(
     return Halves(np.asarray(raised, np.float64), np.asarray(near > 0), tuple(halves))
 
 
-def unresolved(moved: Array) -> Array:
+def unresolved(moved: Array) -> Floats:
     """Return how far (px, RMS) a field departs from a straight one within a window that found it.
 
     What a window sees is laid as one: whether it bends so or is torn there no window says.
@@ -121,18 +126,19 @@ def unresolved(moved: Array) -> Array:
     sigma = WINDOW / CELL
     margin = min(round(5 * sigma), *(length - 1 for length in moved.shape[1:]))
 
-    def around(values: Array) -> Array:
-        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma))
+    def around(values: Floats) -> Floats:
+        return floats(cv2.GaussianBlur(values, (0, 0), sigma))
 
-    total = np.zeros(moved.shape[1:])
+    inner = slice(margin, margin + moved.shape[1]), slice(margin, margin + moved.shape[2])
+    total = np.zeros(moved.shape[1:], np.float32)
     for part in moved:
-        # Beyond the border straight on.
-        wide = np.pad(part, margin, mode="reflect", reflect_type="odd")
+        # Beyond the border straight on. Squares of what is small are exact enough.
+        wide = np.pad(floats(part - part.mean()), margin, mode="reflect", reflect_type="odd")
         mean = around(wide)
-        slopes = np.gradient(mean)
-        left = around(wide**2) - mean**2 - sigma**2 * (slopes[0] ** 2 + slopes[1] ** 2)
-        inner = left[margin : margin + part.shape[0], margin : margin + part.shape[1]]
-        total += np.maximum(inner, 0)
+        squares = around(wide * wide)[inner] - mean[inner] ** 2
+        x, y = (slope[inner] for slope in gradients(mean))
+        squares -= np.float32(sigma**2) * (x * x + y * y)
+        total += np.maximum(squares, 0)
     return np.sqrt(total)
 
 
@@ -166,10 +172,7 @@ def unheld(
     """
     unlike = np.zeros_like(counted)
     if bends and counted.any():
-        bending = np.zeros(counted.shape)
-        for part in estimate.on_cells(estimate.coefficients):
-            (yy, yx), (xy, xx) = (np.gradient(slope) for slope in np.gradient(part))
-            bending += yy**2 + yx**2 + xy**2 + xx**2
+        bending = estimate.bending()
         pooled = max(1.0, _POOLED * estimate.prior.stiffness / estimate.stage.apart)
         bending = cv2.GaussianBlur(bending, (0, 0), pooled, borderType=cv2.BORDER_REFLECT)
         unlike = bending > _UNLIKE**2 * np.median(bending[counted])
@@ -203,8 +206,9 @@ def _laid(
     values, valid = level.whole()
     if valid is not None:
         values[~valid] = np.nan
-    rows, columns = cell_places((-(-shape[0] // CELL), -(-shape[1] // CELL)), times, 1)
-    u = np.moveaxis(field.displacements(rows, columns), -1, 0)
+    cells = -(-shape[0] // CELL), -(-shape[1] // CELL)
+    down, across = designs(Splines(field.rows, field.columns), cells, times, 1)
+    u = down @ np.moveaxis(field.coefficients, -1, 0) @ across.T
     at = between_cells(moved_cells(u, field.matrix, times))[: shape[0], : shape[1]]
     laid = cv2.remap(
         values,
@@ -218,9 +222,16 @@ def _laid(
 
 
 def tiles_of_field(
-    laid: Pyramids, estimate: Estimate, options: SearchOptions, typical: float
-) -> AlignmentResult:
-    """Judge a pair as a field, known to so many px, lays it: as if it lay so without any."""
+    laid: Pyramids,
+    estimate: Estimate,
+    options: SearchOptions,
+    typical: float,
+    like: Judged | None = None,
+) -> Judged:
+    """Judge a pair as a field, known to so many px, lays it: as if it lay so without any.
+
+    By what it shares with another image of the same reference, if that settles it.
+    """
     still = Estimate(
         matrix=np.eye(3),
         inverted=estimate.inverted,
@@ -231,7 +242,10 @@ def tiles_of_field(
         corner_uncertainty=typical,
         timings=estimate.timings,
     )
-    return assess(laid, still, options, None)
+    judged = None
+    if like is not None and may_be_followed(like):
+        judged = judged_like(like, laid, still, options, None)
+    return judged or outcome_of(judged_steps(laid, still, options, None))
 
 
 def elsewhere(tiles: Tiles | None, rows: Array, columns: Array) -> NDArray[np.bool_]:

@@ -22,11 +22,15 @@ _BY = {
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A result, the estimate that it judges, and its evidence, None where no tiles were asked."""
+    """A result, the estimate that it judges, and its evidence, None where no tiles were asked.
+
+    `unmirrored` if the moving image, or another one like it, has been looked at turned over.
+    """
 
     result: AlignmentResult
     estimate: Estimate
     evidence: Evidence | None = None
+    unmirrored: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,7 +95,7 @@ def judged_like(
 def may_be_followed(judged: Judged) -> bool:
     """Tell whether what was found of a pair says what is to be expected of the next one."""
     result, evidence = judged.result, judged.evidence
-    if evidence is None or judged.estimate.refined is None or evidence.by_edges:
+    if evidence is None or evidence.by_edges:
         return False
     if result.placed and not result.aligned:
         return True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,20 +51,36 @@ class System:
         self, stage: Stage, splines: Splines, seen: Seen, kept: NDArray[np.float32] | None
     ) -> None:
         self.splines, self._times = splines, stage.times
-        self.design = stage.design(splines)
+        self.design, self._pairs = stage.design(splines), stage.pairs(splines)
         self.weights = 1 / inflation(seen)
         if kept is not None:
             self.weights *= kept
         self._certain = seen.certain
         self._sigmas: dict[Prior, Array] = {}
         self._wide: dict[Prior, Factor] = {}
+        self._quick: dict[Prior, Callable[[Array], Array]] = {}
         self.cells = seen.information * (self.weights / stage.times**2)
-        self.information = splines.information(stage.pairs(splines), self.cells)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # For another process, which makes the same of it: that takes less time than to send it.
+        kept = {name: one for name, one in self.__dict__.items() if name != "information"}
+        return {**kept, "_sigmas": {}, "_wide": {}, "_quick": {}}
+
+    @cached_property
+    def information(self) -> Array:
+        """What cells say of coefficients, as a band."""
+        return self.splines.information(self._pairs, self.cells)
 
     def factor(self, prior: Prior) -> Factor:
         """Return the precision of coefficients, factored."""
         unit = self.splines.prior(prior.stiffness)
         return Factor(self.information + unit / prior.amplitude**2)
+
+    def quickly(self, prior: Prior, force: Array) -> Array:
+        """Return the step that forces lead to, nearly, if many others are to follow."""
+        if prior not in self._quick:
+            self._quick = {prior: self.factor(prior).quick()}
+        return self._quick[prior](force)
 
     def widely(self, prior: Prior) -> Factor:
         """Return the factor for a prior that is no better known than by a step."""
@@ -75,9 +92,11 @@ class System:
     def sigma(self, prior: Prior) -> Array:
         """Return one sigma of each component on the cells, (2, h, w) in px."""
         if prior not in self._sigmas:
-            drawn = self.widely(prior).samples(_SAMPLES, np.random.default_rng(0))
-            squares = self.splines.values(self.design, drawn) ** 2
-            self._sigmas = {prior: np.sqrt(squares.mean(axis=0))}
+            down, across = self.design
+            drawn = self.widely(prior).samples(_SAMPLES)
+            made = floats(down) @ self.splines.on_lattice(drawn) @ floats(across).T
+            squares = np.square(made, out=made).mean(axis=0)
+            self._sigmas = {prior: np.sqrt(squares).astype(np.float64)}
         return self._sigmas[prior].copy()
 
     def told(self, coefficients: Array) -> Array:
@@ -108,10 +127,10 @@ def inflation(seen: Seen) -> Floats:
 
 
 class Solved(NamedTuple):
-    """What the cells of a stage say of coefficients, and what solves that with the prior."""
+    """What the cells of a stage say of coefficients, and how much they counted, as in `Seen`."""
 
     system: System
-    solve: Callable[[Array], Array]
+    counted: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,3 +147,12 @@ class Expected:
 
     prior: Prior
     solved: Sequence[Solved] = ()
+
+    def counting_as(self, other: Expected) -> Expected:
+        """Return the same with cells that count as much as those of the same stages of another."""
+        counted = {one.counted.shape: one.counted for one in other.solved}
+        alike = [
+            one._replace(counted=counted.get(one.counted.shape, one.counted))
+            for one in self.solved
+        ]
+        return replace(self, solved=alike)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
@@ -19,8 +19,11 @@ from .windows import Seen
 # Of the coarsest level, the next one, and those after it at least; and where of ten cells not nine
 # move by less than so many px of the finest level, or of one below, so many at most.
 _ITERATIONS, _SETTLED, _FEW, _MOST_ITERATIONS = (5, 3, 1), 0.9, (0.15, 0.3), 8
-# Of a field that is foretold, or of which the prior is known.
+# Of a field of which the prior is known.
 _FORETOLD = (2, 1, 1)
+# A step that nine of ten cells make shorter than so many px, where all that leads to it is known
+# from another image, leaves a sixth of it: the next level has that within its first step.
+_FORESEEN = 0.9
 # A field is laid by splines so many to a stiffness, but no more along the shorter side.
 _SPLINES, _COARSE_SPLINES, _MOST_SPLINES = 2.0, 1.5, 48
 # The first guess of amplitude and stiffness, as shares of the shorter side.
@@ -51,7 +54,9 @@ class FieldEstimate:
         Of these cells.
     prior : Prior
     systems : list of System
-        Of each stage.
+        Of each stage; of the finest alone, if all else was foretold.
+    counted : list of ndarray of float32, shape (3, h, w)
+        How much their cells counted.
     """
 
     coefficients: Array
@@ -60,6 +65,7 @@ class FieldEstimate:
     system: System
     prior: Prior
     systems: list[System]
+    counted: list[Floats]
 
     @property
     def splines(self) -> Splines:
@@ -68,8 +74,8 @@ class FieldEstimate:
     @cached_property
     def expected(self) -> Expected:
         """What is expected of the field of an image like this one."""
-        prior = self.prior
-        return Expected(prior, [Solved(one, one.factor(prior).quick()) for one in self.systems])
+        solved = [Solved(*one) for one in zip(self.systems, self.counted, strict=True)]
+        return Expected(self.prior, solved)
 
     @property
     def energy(self) -> float:
@@ -84,6 +90,16 @@ class FieldEstimate:
     def on_cells(self, coefficients: Array) -> Array:
         """Return the fields of coefficients (..., n) on the cells of the finest level, in px."""
         return self.splines.values(self.system.design, coefficients)
+
+    def bending(self) -> Floats:
+        """Return its second derivatives on the finest cells, squared and added up, (h, w)."""
+        rows, columns = self.stage.curving(self.splines)
+        parts = floats(self.splines.on_lattice(self.coefficients))
+        out = np.zeros(self.stage.cells, np.float32)
+        for order, times in enumerate((1, 2, 1)):
+            for one in rows[2 - order] @ parts @ columns[order].T:
+                out += np.float32(times) * one * one
+        return out
 
 
 def field_steps(
@@ -115,16 +131,16 @@ def field_steps(
     kept : {0, 1}, optional
         Use these blocks of cells alone, as on a checkerboard.
     """
+    if expected and expected.solved:
+        return (yield from _foretold_steps(stages, matrix, sign, expected, kept))
     side = min(shape)
     guess = Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
-    prior, given = (expected.prior, expected.solved) if expected else (guess, ())
+    prior = expected.prior if expected else guess
     if expected:
         stages = stages[_first_needed(stages, prior) :]
-    if given:
-        # The finest are the same; some of the other image's may have begun further on.
-        stages, given = stages[-len(given) :], given[-len(stages) :]
     systems: list[System] = []
-    splines = given[0].system.splines if given else _splines(shape, prior, _SPLINES)
+    shares: list[Floats] = []
+    splines = _splines(shape, prior, _SPLINES)
     coefficients = np.zeros(int(np.prod(splines.shape)))
     for number, stage in enumerate(stages):
         iterations = _FORETOLD if expected else _ITERATIONS
@@ -132,8 +148,6 @@ def field_steps(
         # Two halves are compared over longer distances.
         often = _SPLINES if last and kept is None else _COARSE_SPLINES
         finer = _splines(shape, prior, often)
-        if given:
-            finer = given[number].system.splines
         coefficients, splines = finer.resampled(splines, coefficients), finer
         ring = stage.design(splines, 1)
         mask = _checkered(stage, kept, _BLOCK * stages[-1].apart)
@@ -149,14 +163,7 @@ def field_steps(
             seen = stage.seen(splines.values(ring, coefficients), matrix, sign, common)
             counted = None if early else seen.counted
             yield
-            if given:
-                if not iteration:
-                    system, solve = given[number]
-                if last and kept is None and made:
-                    # Where it ends, and how well it is known, is this image's own.
-                    system = System(stage, splines, seen, mask)
-                    solve = system.widely(prior).solve
-            elif made:
+            if made:
                 system = System(stage, splines, seen, mask)
                 if unsure and (iteration or number > 1):
                     data = system.force(seen) + system.told(coefficients)
@@ -166,27 +173,80 @@ def field_steps(
                     unsure = number < 2 or prior != before
                 else:
                     factor = system.factor(prior)
-                solve = factor.solve
-            back = splines.held_back(prior.stiffness, coefficients) / prior.amplitude**2
-            step = solve(system.force(seen) - back)
+            step = factor.solve(_pull(system, seen, prior, coefficients))
             coefficients = coefficients + step
             moved = floats(splines.values(system.design, step) / stage.times)
-            if iteration + 1 >= least and np.mean(np.abs(moved) < _FEW[not last]) > _SETTLED:
+            if iteration + 1 >= least and _is_settled(moved, _FEW[not last]):
                 break
         systems.append(system)
+        shares.append(seen.counted)
     seen = seen.after(moved)
     coefficients, prior = _unfolded(system, coefficients, prior)
-    return FieldEstimate(coefficients, stage, seen, system, prior, systems)
+    return FieldEstimate(coefficients, stage, seen, system, prior, systems, shares)
 
 
-def _first_needed(stages: list[Stage], prior: Prior) -> int:
-    """Return the stage on which a field that is expected so bends by few px.
+def _foretold_steps(
+    stages: list[Stage], matrix: Array, sign: int, expected: Expected, kept: int | None
+) -> Generator[None, None, FieldEstimate]:
+    """Estimate a field by what another image's foretells; what that ends with is its own."""
+    prior = expected.prior
+    # Two halves differ by less than a finer level would tell.
+    stages = stages[_first_needed(stages, prior, least=2 if kept is None else 1) :]
+    # The finest are the same; some of the other image's may have begun further on.
+    both = list(zip(reversed(stages), reversed(expected.solved), strict=False))[::-1]
+    splines = both[0][1].system.splines
+    coefficients = np.zeros(int(np.prod(splines.shape)))
+    for stage, solved in both:
+        system, common = solved
+        solve: Callable[[Array], Array] = partial(system.quickly, prior)
+        coefficients, splines = (
+            system.splines.resampled(splines, coefficients),
+            system.splines,
+        )
+        ring = stage.design(splines, 1)
+        # Where it ends, and how well it is known, no other image says.
+        own = stage is stages[-1] and kept is None
+        least = 2 if own or len(both) == 1 else 1
+        for iteration in range(_MOST_ITERATIONS):
+            asked = own and iteration
+            if iteration or stage is not both[0][0]:
+                field = splines.values(ring, coefficients)
+                seen = stage.seen(field, matrix, sign, None if asked else common)
+            else:
+                seen = stage.seen_unbent(matrix, sign, common)
+            yield
+            if asked:
+                system = System(stage, splines, seen, None)
+                solve = system.widely(prior).solve
+            step = solve(_pull(system, seen, prior, coefficients))
+            coefficients = coefficients + step
+            moved = floats(splines.values(system.design, step) / stage.times)
+            if iteration + 1 >= least and _is_settled(moved, _FEW[0] if own else _FORESEEN):
+                break
+    seen = seen.after(moved)
+    coefficients, prior = _unfolded(system, coefficients, prior)
+    return FieldEstimate(coefficients, stage, seen, system, prior, [system], [seen.counted])
+
+
+def _pull(system: System, seen: Seen, prior: Prior, coefficients: Array) -> Array:
+    """Return what draws coefficients on: what cells say, and what is expected of a field."""
+    back = system.splines.held_back(prior.stiffness, coefficients)
+    return system.force(seen) - back / prior.amplitude**2
+
+
+def _is_settled(moved: Floats, few: float) -> bool:
+    """Tell whether hardly any cell moves by more than so many px of a stage, (2, h, w)."""
+    return bool(np.mean(np.abs(moved) < few) > _SETTLED)
+
+
+def _first_needed(stages: list[Stage], prior: Prior, *, least: int = 2) -> int:
+    """Return the stage on which a field that is expected so bends by few px, or so many are left.
 
     Those before it are for fields of which less is known.
     """
     far = _FAR * prior.amplitude
     near = [number for number, stage in enumerate(stages) if far <= _NEARBY * stage.times]
-    return max(0, min(len(stages) - 2, near[-1] if near else 0))
+    return max(0, min(len(stages) - least, near[-1] if near else 0))
 
 
 def _unfolded(system: System, coefficients: Array, prior: Prior) -> tuple[Array, Prior]:

@@ -64,11 +64,14 @@ def in_common(own: Floats, common: Floats, power: Floats, noise: Floats, least: 
     half, apart = (own[0] + own[2]) / 2, (own[0] - own[2]) / 2
     size = np.sqrt(apart**2 + own[1] ** 2)
     cosine, sine = apart / (size + _TINY), own[1] / (size + _TINY)
+    total, differing = (
+        [one[0] + one[2] for one in (common, power)],
+        [cosine * (one[0] - one[2]) + 2 * sine * one[1] for one in (common, power)],
+    )
     shares = []
     for sign in (1, -1):
         here, there = (
-            (one[0] + one[2] + sign * (cosine * (one[0] - one[2]) + 2 * sine * one[1])) / 2
-            for one in (common, power)
+            (one + sign * other) / 2 for one, other in zip(total, differing, strict=True)
         )
         beyond = 1 - noise / np.maximum(half + sign * size, _TINY)
         share = np.minimum(beyond, here / np.maximum(there, _TINY))

@@ -40,6 +40,7 @@ class Stage:
         self.cells = self.windows[0].cells
         self.apart = CELL * self.times
         self._middle = np.array(self.cells[::-1]) * CELL / 2
+        self._unbent: tuple[Array, int, Floats, Seen] | None = None
 
     def places(self, around: int = 0) -> tuple[Array, Array]:
         """Return where the rows and columns of cells are, and some around, in px of level 0."""
@@ -47,7 +48,11 @@ class Stage:
 
     def design(self, splines: Splines, around: int = 0) -> tuple[Array, Array]:
         """Return splines on the rows and columns of cells, and on so many around."""
-        return _designs(splines, self.cells, self.times, around)
+        return designs(splines, self.cells, self.times, around)
+
+    def curving(self, splines: Splines) -> tuple[list[Floats], list[Floats]]:
+        """Return splines on the rows and columns of cells, and their first two derivatives."""
+        return _curving(splines, self.cells, self.times)
 
     def pairs(self, splines: Splines) -> tuple[Floats, Floats]:
         """Return the products of splines on the rows and columns of cells."""
@@ -98,6 +103,15 @@ class Stage:
             ),
         )
 
+    def seen_unbent(self, matrix: Array, sign: int, common: Floats) -> Seen:
+        """Compare where a matrix alone puts the reference; the same is not compared again."""
+        kept = self._unbent
+        if kept is None or kept[0] is not matrix or kept[1] != sign or kept[2] is not common:
+            around = self.cells[0] + 2, self.cells[1] + 2
+            seen = self.seen(np.zeros((2, *around)), matrix, sign, common)
+            self._unbent = kept = matrix, sign, common, seen
+        return kept[3]
+
     def _shown(self, at: Floats, matrix: Array) -> Floats:
         """Return 1 where cells lie on pixels of both images, else 0."""
         margin = _INSIDE * max(1.0, float(np.abs(matrix[:2, :2]).sum(axis=1).max()))
@@ -109,16 +123,29 @@ class Stage:
 
 
 @lru_cache(maxsize=32)
-def _designs(
+def designs(
     splines: Splines, cells: tuple[int, int], times: float, around: int
 ) -> tuple[Array, Array]:
+    """Return splines on the rows and columns of a level's cells, and on so many around."""
     rows, columns = cell_places(cells, times, around)
     return splines.rows.design(rows), splines.columns.design(columns)
 
 
+@lru_cache(maxsize=8)
+def _curving(
+    splines: Splines, cells: tuple[int, int], times: float
+) -> tuple[list[Floats], list[Floats]]:
+    rows, columns = cell_places(cells, times)
+    orders = range(3)
+    return (
+        [floats(splines.rows.design(rows, order)) for order in orders],
+        [floats(splines.columns.design(columns, order)) for order in orders],
+    )
+
+
 @lru_cache(maxsize=32)
 def _pairs(splines: Splines, cells: tuple[int, int], times: float) -> tuple[Floats, Floats]:
-    return splines.pairs(_designs(splines, cells, times, 0))
+    return splines.pairs(designs(splines, cells, times, 0))
 
 
 def _windows(reference: Level, representation: Representation) -> list[Windows]:

@@ -11,12 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._images.pyramid.levels import Floats, floats
 from ..._transform.splines import DEGREE, Array, Lattice
+
+Real = TypeVar("Real", Array, Floats)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Splines:
         spread = _spread(self.rows, other.rows), _spread(self.columns, other.columns)
         return self._numbered(spread[0] @ other.on_lattice(coefficients) @ spread[1].T)
 
-    def on_lattice(self, coefficients: Array) -> Array:
+    def on_lattice(self, coefficients: Real) -> Real:
         """Return coefficients (..., n) as planes (..., 2, rows, columns)."""
         rows, columns, components = self.shape
         sides = (rows, columns) if rows >= columns else (columns, rows)
@@ -192,12 +195,9 @@ class Factor:
     """A positive definite band matrix, factored in its place."""
 
     def __init__(self, band: Array) -> None:
-        from scipy.linalg import get_lapack_funcs
+        from scipy.linalg.lapack import dpbtrf
 
-        factor, self._solve, self._triangular = get_lapack_funcs(
-            ("pbtrf", "pbtrs", "tbtrs"), (band,)
-        )
-        self._lower, flaw = factor(band, lower=1, overwrite_ab=1)
+        self._lower, flaw = dpbtrf(band, lower=1, overwrite_ab=1)
         self.sound = flaw == 0
 
     @property
@@ -206,7 +206,9 @@ class Factor:
 
     def solve(self, force: Array) -> Array:
         """Return the solution for forces (n,)."""
-        return np.asarray(self._solve(self._lower, force[:, None], lower=1)[0][:, 0])
+        from scipy.linalg.lapack import dpbtrs
+
+        return np.asarray(dpbtrs(self._lower, force[:, None], lower=1)[0][:, 0])
 
     def quick(self) -> Callable[[Array], Array]:
         """Return what solves in single precision, for steps that others correct."""
@@ -219,7 +221,14 @@ class Factor:
 
         return solve
 
-    def samples(self, count: int, generator: np.random.Generator) -> Array:
-        """Return random vectors (count, n) whose precision is the matrix."""
-        noise = generator.standard_normal((self._lower.shape[1], count))
-        return np.asarray(self._triangular(self._lower, noise, uplo="L", trans="T")[0].T)
+    def samples(self, count: int) -> Floats:
+        """Return random vectors (count, n) whose precision is the matrix; always the same."""
+        from scipy.linalg.lapack import stbtrs
+
+        noise = _noise(self._lower.shape[1], count)
+        return floats(stbtrs(floats(self._lower), noise, uplo="L", trans="T")[0].T)
+
+
+@lru_cache(maxsize=4)
+def _noise(length: int, count: int) -> Floats:
+    return np.random.default_rng(0).standard_normal((length, count), np.float32)
