@@ -60,6 +60,16 @@ def test_folders_pair_by_relative_path_and_then_without_the_suffix(folder):
     assert plan.pairs[1].output("s", jpeg, resampled=False) == "s/x/1.jpg"
 
 
+def test_accents_pair_however_they_are_composed(folder):
+    """In one character, or as macOS writes them: the letter, and the accent behind it."""
+    one, two = "caf\u00e9.png", "cafe\u0301.png"
+    root = folder(f"a/{one}", f"b/{two}")
+    plan = Batch.plan(root / "a", root / "b", out=root / "out")
+    there = [path.name for path in (root / "b").iterdir()]
+    assert paired(plan, root) == {there[0]: [f"a/{one}", f"b/{there[0]}"]}
+    assert not plan.problems
+
+
 def test_files_without_a_partner_are_listed_on_either_side(folder):
     root = folder(
         "a/1.png", "a/2.png", "b/1.png", "b/3.png", "s/1.png", "s/4.png", "a/.hidden.png"

@@ -226,3 +226,43 @@ def test_what_has_no_data_counts_nowhere(parts, tmp_path, dtype, bands):
     assert run_main(*run, "--fill", "7", "--out", tmp_path / "c.tif").code == 0
     corner = read_image(tmp_path / "c.tif").reshape(-1, 520, 500)[:, -1, -1]
     assert (corner == 7).all()
+
+
+@pytest.mark.parametrize("fill", ["background", "7"])
+@pytest.mark.parametrize("way", ["linear", "lanczos"])
+def test_what_has_no_data_gets_into_nothing_beside_it(tmp_path, way, fill):
+    """Nor into what lies half beyond the image."""
+    pixels = np.full((40, 50), 100, np.int16)
+    pixels[:20] = pixels[30, 30] = -9999
+    tag = [(42113, 2, 6, "-9999", True)]
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack", extratags=tag)
+    Transform([[1, 0, -0.5], [0, 1, 0.5], [0, 0, 1]]).save(tmp_path / "half.json")
+    run = ("apply", tmp_path / "half.json", tmp_path / "a.tif", "--like", tmp_path / "a.tif")
+    more = ("--interpolation", way, "--fill", fill, "--out", tmp_path / "b.tif")
+    assert run_main(*run, *more).code == 0
+    found = read_image(tmp_path / "b.tif")
+    assert (found[:20] == -9999).all() and (found[29:31, 30:32] == -9999).all()
+    assert np.count_nonzero(found[20:39, 1:] == -9999) == 4
+    held = found[20:35, 5:-5]
+    assert (held[held != -9999] == 100).all()
+    # Beyond the right side, and half beyond the left.
+    beyond = found[20:39, 0]
+    assert (beyond == -9999).all() if fill == "background" else (beyond > 0).all()
+
+
+def test_what_has_no_data_in_a_film_counts_in_no_frame_of_it(parts, tmp_path):
+    """As in as many files: it stays where it is, while what is shown moves."""
+    frames = np.stack([parts[0], *[np.roll(parts[0], (k, 2 * k), (0, 1)) for k in (1, 2)]])
+    frames = frames.astype(np.int16)
+    frames[:, :60] = frames[:, :, :50] = -9999
+    tag = [(42113, 2, 6, "-9999", True)]
+    tifffile.imwrite(tmp_path / "a.tif", frames, photometric="minisblack", extratags=tag)
+    done = run_main("film", tmp_path / "a.tif", *QUICK, "--out", tmp_path / "out", "--json")
+    answer = json.loads(done.out)
+    assert [(f["x"], f["y"]) for f in answer["frames"]] == [
+        pytest.approx((2 * k, k), abs=0.05) for k in range(3)
+    ]
+    file = read_file(tmp_path / "out" / "a_aligned.tif")
+    assert file.no_data == -9999
+    assert file.pixels[file.pixels != -9999].min() >= 0
+    assert (file.pixels[:, :57] == -9999).all()

@@ -84,6 +84,12 @@ def test_slopes_units_and_what_is_no_volume(tmp_path):
         assert refused.code == 2 and said in refused.complaint
 
 
+def test_a_header_whose_image_is_another_file_is_not_called_cut_off(tmp_path):
+    nibabel.save(nibabel.Nifti1Pair(REFERENCE.T, SPACE), tmp_path / "a.img")
+    done = run_main("align", tmp_path / "a.hdr", tmp_path / "a.hdr")
+    assert done.code == 2 and "a.hdr is the header alone, whose image is an .img" in done.err
+
+
 def test_what_is_stored_as_a_mirror_image_is_refused_in_a_sentence(tmp_path):
     mirrored = SPACE * [-1, 1, 1, 1]
     paths = saved(tmp_path / "one.nii", REFERENCE), saved(tmp_path / "two.nii", MOVING, mirrored)

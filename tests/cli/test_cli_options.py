@@ -53,6 +53,15 @@ class TestHelp:
         assert all(f"\n    {name}" in done.out or f" ({name})" in done.out for name in COMMANDS)
         assert {"0", "1", "2", "70", "130"} <= {*done.out.split("Exit code:")[1].split()}
 
+    @pytest.mark.parametrize("given", [["--out", ""], ["--out="], ["--fill=--"], [""]])
+    def test_what_is_empty_is_not_this_folder(self, given, inputs, tmp_path, monkeypatch):
+        """Or nothing at all: a shell makes it of a variable that is not set."""
+        monkeypatch.chdir(tmp_path)
+        done = run_main("align", inputs / "camera.png", inputs / "camera.png", *given)
+        assert done.code == 2 and done.err.count("\n") == 1
+        assert "is empty; is a variable not set?" in done.err
+        assert names_in(tmp_path) == []
+
     @pytest.mark.parametrize("option", ["--threshold", "--mode", "--iterations", "--most"])
     def test_no_former_spelling_is_left(self, option):
         assert all(option not in each._option_string_actions for each in COMMANDS.values())

@@ -65,6 +65,13 @@ def test_range_does_not_matter(camera, scale, offset, engine):
     assert result.verdict == "aligned"
 
 
+def test_whole_numbers_far_from_zero_have_contrast(camera):
+    """Of floats so little would be rounding."""
+    far = [image.astype(np.uint32) + 2**31 for image in (camera.reference, camera.moving)]
+    result = align(*far)
+    assert (result.verdict, camera.error_of(result.transform) < 0.1) == ("aligned", True)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_values_at_the_limits_of_their_type_are_no_warning(camera, dtype):
     largest = np.finfo(dtype).max

@@ -93,6 +93,43 @@ def test_a_codec_that_others_read(tmp_path):
         check_same(read_image(tmp_path / "b.tif"), np.moveaxis(four, -1, 0))
 
 
+def test_what_tifffile_needs_a_missing_module_for_is_read_by_pillow(tmp_path, monkeypatch):
+    """As Zstandard before Python 3.14: a sound file is not called damaged."""
+    page = picture("uint16", shape=(37, 53))
+    tifffile.imwrite(tmp_path / "a.tif", page)
+
+    def asarray(*_):
+        raise ModuleNotFoundError("No module named 'compression'")
+
+    monkeypatch.setattr(tifffile.TiffPageSeries, "asarray", asarray)
+    check_same(read_image(tmp_path / "a.tif"), page)
+
+
+def packed(path, values, bits, photometric):
+    """Write a TIFF of so many bits a pixel, without padding between them."""
+    each = (values[..., None] >> np.arange(bits - 1, -1, -1)) & 1
+    rows = np.packbits(each.reshape(len(values), -1).astype(np.uint8), axis=1)
+    tifffile.imwrite(path, rows, photometric=photometric, metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tif.pages[0].tags["ImageWidth"].overwrite(values.shape[1])
+        tif.pages[0].tags["BitsPerSample"].overwrite(bits)
+
+
+@pytest.mark.parametrize(("bits", "most"), [(2, 3), (4, 15), (12, 4095), (10, 1023)])
+@pytest.mark.parametrize("white", [False, True])
+def test_pixels_of_part_of_a_byte(tmp_path, bits, most, white):
+    """Those of a scanner are widened to a byte, those of a camera are as they are, or refused."""
+    values = picture("uint16", shape=(37, 52)) % (most + 1)
+    kind = "miniswhite" if white else "minisblack"
+    packed(tmp_path / "a.tif", most - values if white else values, bits, kind)
+    expected = (values * (255 // most)).astype(np.uint8) if bits < 8 else values
+    try:
+        check_same(read_image(tmp_path / "a.tif"), expected)
+    except InputError as error:
+        assert bits == 10 or (bits == 12 and white)
+        assert "a.tif has a rare compression or number of bits; save it" in str(error)
+
+
 def test_what_is_aligned_of_a_file(tmp_path):
     """Its colours if it has some, else the mean; never what the file calls opacity."""
     samples = picture("uint8", (5,))

@@ -96,9 +96,10 @@ COMPOSITE = sitk.CompositeTransform(
         centred(sitk.Euler2DTransform((0, 0), 0.2, (1, 2)), (50, 60)),
         centred(sitk.Similarity2DTransform(1.2, -0.3, (1, 2)), (50, 60)),
         sitk.Transform(2, sitk.sitkIdentity),
+        centred(sitk.ScaleTransform(2, (1.5, 0.5)), (50, 60)),
         COMPOSITE,
     ],
-    ids=["affine", "translation", "euler", "similarity", "identity", "composite"],
+    ids=["affine", "translation", "euler", "similarity", "identity", "scale", "composite"],
 )
 @pytest.mark.parametrize("suffix", [".tfm", ".txt"])
 def test_what_simpleitk_writes_is_read(tmp_path, theirs, suffix):

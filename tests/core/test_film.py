@@ -22,6 +22,10 @@ WAYS = {
     "OME": (GRAY, {"ome": True, "metadata": {"axes": "TYX"}, "photometric": "minisblack"}),
     "BigTIFF": (GRAY, {"bigtiff": True, "photometric": "minisblack"}),
     "colour": (RGB, {"photometric": "rgb"}),
+    "colour and opacity": (
+        np.concatenate([RGB, RGB[..., :1]], axis=3),
+        {"photometric": "rgb", "extrasamples": [2]},
+    ),
     "colour of ImageJ": (RGB, {"imagej": True}),
     "channels": (
         np.stack([GRAY, ~GRAY], axis=1),
@@ -42,6 +46,16 @@ WAYS = {
     "float": (GRAY.astype(np.float32), {"photometric": "minisblack"}),
     "two frames": (GRAY[:2], {"photometric": "minisblack"}),
 }
+
+
+def test_samples_that_are_no_colours_are_refused(tmp_path):
+    frames = np.concatenate([RGB, RGB[..., :1]], axis=3)
+    tifffile.imwrite(tmp_path / "a.tif", frames, photometric="rgb", extrasamples=[0])
+    with (
+        pytest.raises(InputError, match="pages of 4 samples, which are no colours; save each"),
+        opened_film(tmp_path / "a.tif"),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -74,6 +74,7 @@ def turned_in_another_order():
         turned_in_another_order(),
         sitk.VersorRigid3DTransform((0.1, 0.2, -0.3, 0.9), (1, 2, 3), (5, 6, 7)),
         sitk.Similarity3DTransform(1.2, (0.1, 0.2, -0.3, 0.9), (1, 2, 3), (5, 6, 7)),
+        sitk.ScaleTransform(3, (1.5, 0.5, 2)),
         sitk.Transform(3, sitk.sitkIdentity),
         sitk.CompositeTransform(
             [sitk.TranslationTransform(3, (4, -3, 2)), sitk.Euler3DTransform((9, 5, 1), 0.3, 0, 0)]

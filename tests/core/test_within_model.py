@@ -180,6 +180,15 @@ def test_a_mirror_image_is_named_where_something_else_fits_a_little(name):
     assert "The moving image is mirrored, which is not allowed for" in result.reason
 
 
+def test_a_start_that_mirrors_what_is_not_mirrored_is_named():
+    """Such as that of a layer whose scale is negative."""
+    section = data.immunohistochemistry()[:256, :256, 1]
+    upside_down = [[1, 0, 0], [0, -1, 255], [0, 0, 1]]
+    result = align(section, section, model="translation", initial=upside_down)
+    assert result.verdict == "failed"
+    assert "The start mirrors the moving image, which is not mirrored: as it is" in result.reason
+
+
 def test_what_fits_either_way_is_not_called_mirrored():
     image = np.full((200, 200), 40.0)
     for row in (55, 125):

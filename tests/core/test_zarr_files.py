@@ -53,6 +53,28 @@ def test_pixels_come_with_their_axes_and_sizes(tmp_path, version):
     assert [number for number, _ in film.parts()] == [0] * 12 + [1] * 12
 
 
+@pytest.mark.parametrize("axes", ["xy", "yxc"])
+def test_rows_and_columns_come_last_in_this_order(tmp_path, axes):
+    path = image(tmp_path / "a.zarr", VOXELS[(0,) * (5 - len(axes))], axes)
+    with pytest.raises(
+        InputError, match=f"axes {', '.join(axes)}, of which y and x must be the last"
+    ):
+        read_image(path)
+
+
+def test_a_folder_of_images_says_that_one_is_to_be_named(tmp_path):
+    """As Bio-Formats writes them."""
+    zarr.open_group(tmp_path / "all.zarr", mode="w", zarr_format=2).attrs[
+        "bioformats2raw.layout"
+    ] = 3
+    path = image(tmp_path / "all.zarr" / "0", VOXELS[0, 0, 0], "yx", version=2)
+    with pytest.raises(
+        InputError, match=r"have no 'multiscales'; if it holds .* such as .*all\.zarr/0$"
+    ):
+        read_image(path.parent)
+    assert read_image(path).shape == (5, 6)
+
+
 def test_axes_of_one_are_left_out(tmp_path):
     path = image(tmp_path / "thin.ome.zarr", VOXELS[:1, :1], "tczyx")
     assert read_image(path).shape == (4, 5, 6)

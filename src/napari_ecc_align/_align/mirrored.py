@@ -41,6 +41,12 @@ _WORTH_A_LOOK = 1.05
 # Turned the same way, what is mirrored correlates the better, the more pixels are looked at.
 _MORE_PIXELS, _STILL_BETTER = 24_000, 1.15
 _LOOKING = "looking whether the moving image is mirrored"
+# What was missing, and what is said of what was tried.
+_EXCHANGED = (
+    "The moving image is mirrored, which is not allowed for: with left and right exchanged,",
+    "As it is",
+)
+_AS_IT_IS = ("The start mirrors the moving image, which is not mirrored: as it is,", "As started")
 _UPSIDE_DOWN, _LEFT_TO_RIGHT = 0, 1
 
 
@@ -134,10 +140,11 @@ def aligned_either_way(
     if not job.options.mirrored:
         result = yield from result_of_side(as_started, run)
         if as_started.mirror is not None:
-            return result
+            words = _AS_IT_IS
+            return (yield from _named_if_mirrored(as_started.job, result, run_nearby, words))
         if result.aligned or (job.follower is not None and job.follower.is_unmirrored):
             return result
-        named = yield from _named_if_mirrored(job, result, run_nearby)
+        named = yield from _named_if_mirrored(job, result, run_nearby, _EXCHANGED)
         if named is not result:
             return named
         if job.follower is not None:
@@ -194,9 +201,9 @@ def result_of_side(side: Side, run: Run) -> Generator[Progress, None, AlignmentR
 
 
 def _named_if_mirrored(
-    job: Job, result: AlignmentResult, run_nearby: Run
+    job: Job, result: AlignmentResult, run_nearby: Run, words: tuple[str, str]
 ) -> Generator[Progress, None, AlignmentResult]:
-    """Return a result that is not aligned with a reason that says so if the image is mirrored.
+    """Return a result that is not aligned with a reason in `words` if what is seen is mirrored.
 
     Only a sentence depends on it: one look at tiny images, and another at the best place there.
     """
@@ -215,11 +222,10 @@ def _named_if_mirrored(
     found = yield from retold(run_nearby(other), lambda _: looking)
     if not found.aligned:
         return result
-    said = (
-        "The moving image is mirrored, which is not allowed for: with left and right exchanged, "
-        f"{found.tiles.agreeing if found.tiles else 0} tiles fit best where they lie."
-    )
-    return replace(result, reason=f"{said} As it is: {result.reason}")
+    missing, tried = words
+    agreeing = found.tiles.agreeing if found.tiles else 0
+    said = f"{missing} {agreeing} tiles fit best where they lie."
+    return replace(result, reason=f"{said} {tried}: {result.reason}")
 
 
 def _place_turned_over(

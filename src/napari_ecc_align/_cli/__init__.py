@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
@@ -59,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    from .parser import build_parser
+    from .parser import parse
 
     try:
-        chosen = build_parser().parse_args(arguments)
+        chosen = parse(sys.argv[1:] if arguments is None else arguments)
     except SystemExit as stop:
         # argparse has printed the help, the version or what is wrong.
         return stop.code if isinstance(stop.code, int) else 0

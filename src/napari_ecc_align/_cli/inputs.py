@@ -114,8 +114,9 @@ def aligned_planes(
     frames: ImageFiles | PagedFilm, channel: int | None
 ) -> ReadWhenAsked | PagedFilm:
     """Return what of the frames decides: a channel or colours; see `ImageFile.plane`."""
-    if isinstance(frames, PagedFilm) and len(frames.held.lengths) == 1 and channel is None:
-        # Its shape is known before any frame is read.
+    plain = isinstance(frames, PagedFilm) and frames.style.no_data is None
+    # Its shape is known before any frame is read.
+    if plain and frames.held is not None and len(frames.held.lengths) == 1 and channel is None:
         return frames
     return ReadWhenAsked(frames, partial(_plane, channel), "frame")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,6 +41,21 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         line = harmless(" ".join(message.split()))
         self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return what a command line chooses, as `argparse` parses it.
+
+    An argument that is empty, as a shell makes of a variable that is not set, names nothing: a
+    folder of that name would be this one.
+    """
+    parser = build_parser()
+    for argument in arguments:
+        name, given, value = argument.partition("=")
+        # Python before 3.12 makes a list of "--" where it is a value.
+        if not argument or (given and name.startswith("--") and value in ("", "--")):
+            parser.error(f"{argument or 'an argument'} is empty; is a variable not set?")
+    return parser.parse_args(arguments)
 
 
 class _PrintVersion(argparse.Action):

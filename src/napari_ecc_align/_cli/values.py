@@ -39,7 +39,7 @@ def _number(
 
 
 count = _number(int, lambda number: number >= 1, "a whole number of at least 1")
-channel = _number(int, lambda number: number >= 0, "the number of a channel, from 0")
+channel = _number(int, lambda number: number >= 0, "a whole number from 0")
 seconds = _number(float, lambda number: 0 < number < np.inf, "a number of seconds above 0")
 small_number = _number(float, lambda number: 0 <= number < 1, "a number of at least 0 and below 1")
 precision = _number(

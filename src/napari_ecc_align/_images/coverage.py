@@ -52,6 +52,30 @@ def overlap(
     return covered >= 254
 
 
+def touched(
+    missing: NDArray[np.bool_], transform: Transform | Field, output_shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Return the reference pixels, (height, width), that have something of what is missing.
+
+    Parameters
+    ----------
+    missing : ndarray of bool, shape (h, w)
+        Moving pixels without data.
+    transform : Transform or Field
+        Maps reference pixels to moving pixels.
+    output_shape : tuple of int
+        Shape (height, width, ...) of the reference.
+    """
+    part: NDArray[np.uint8] = warp(
+        missing.view(np.uint8) * np.uint8(255),
+        transform,
+        output_shape=output_shape,
+        interpolation="linear",
+        fill=0,
+    )
+    return part > 1
+
+
 def within_image(places: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return which places (x, y), of shape (h, w, 2), are covered by an image of a shape.
 

@@ -83,7 +83,8 @@ def warp(
     ----------
     moving : array_like, lazy array or DataArray, shape (h, w) or (h, w, 3 or 4)
         Any real dtype, which the result has too; integers are rounded and clipped to their range.
-        A dask or zarr array is read a window at a time. Of a DataArray "y" and "x" are the rows
+        A dask or zarr array is read a window at a time; of a masked array the mask is not looked
+        at. Of a DataArray "y" and "x" are the rows
         and columns; all planes along its other axes are resampled alike.
     transform : Transform, Field, a result, or array_like of shape (3, 3) or (2, 3)
         Maps reference pixels (x, y) to moving pixels. Through a field an image is read whole.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
@@ -82,26 +83,33 @@ def make_plan(
 
 
 class _Files:
-    """The images of a folder, found by name or, failing that, by name without suffix."""
+    """The images of a folder, found by name or, failing that, by name without suffix.
+
+    Then accents are alike, be they parts of their letters or not, as macOS writes names.
+    """
 
     def __init__(self, folder: ImageFolder) -> None:
         self.folder = folder
         self.files = folder.files()
         self._stems: dict[str, list[str]] = {}
         for name in self.files:
-            self._stems.setdefault(stem(name), []).append(name)
+            self._stems.setdefault(_composed(name), []).append(name)
 
     def find(self, name: str) -> str | None:
         """Return the name here of the image that belongs to a name elsewhere."""
         if name in self.files:
             return name
-        alike = self._stems.get(stem(name), [])
+        alike = self._stems.get(_composed(name), [])
         return alike[0] if len(alike) == 1 else None
 
     def path(self, name: str) -> Path:
         """Return the file that belongs to a name, or where it should be."""
         found = self.find(name)
         return self.folder.expected(name) if found is None else self.files[found]
+
+
+def _composed(name: str) -> str:
+    return normalize("NFC", stem(name))
 
 
 def _from_folders(

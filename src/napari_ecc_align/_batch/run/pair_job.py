@@ -19,7 +19,7 @@ from ..._common.errors import InputError
 from ..._common.steps import outcome_of
 from ..._images.coverage import overlap
 from ..._images.files.images import encode_image
-from ..._images.files.warped import blanked
+from ..._images.files.warped import blanked, continued
 from ..._transform.field import Field
 from ..._transform.plausible import distortions
 from ..._transform.transform import Transform
@@ -168,7 +168,7 @@ def _warped(
         name = pair.output(folder, path, resampled=False)
         written[name] = loaded.passed_on(name)
     elif outcome != "failed":
-        pixels = resample_file(loaded.read, transform, reference.image.shape, settings)
+        pixels = resample_file(continued(loaded.read), transform, reference.image.shape, settings)
         aligned = loaded.read.resampled(pixels, reference.read.grid)
         aligned = blanked(loaded.read, aligned, transform, settings.fill)
         if role == "moving":

@@ -37,6 +37,8 @@ _ORIENTATION_TAG = 274
 _CV2_NO_MEMORY = -4
 # Channels by the colour type of a PNG, once palettes are colours and transparency is a channel.
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 4, 6: 4}
+# Samples of so many bits Pillow widens to all of a byte, as a viewer does.
+_PART_BYTES = (2, 4)
 _PLAIN_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F", "RGB", "RGBA", "RGBX")
 
 
@@ -88,7 +90,8 @@ def image_head(file: BinaryIO, path: Path) -> bytes:
     if not head:
         raise InputError(f"{path} is empty; make or download it again")
     if not head.startswith((_PNG, _JPEG, *TIFF_HEADS)) and not is_nifti(head):
-        raise InputError(f"{path} is not a PNG, TIFF or JPEG image; convert it to one")
+        kinds = "a PNG, TIFF or JPEG image, nor a NIfTI or OME-Zarr one"
+        raise InputError(f"{path} is not {kinds}; convert it to one of them")
     return head
 
 
@@ -212,8 +215,8 @@ def _read_tiff(file: BinaryIO, path: Path, max_pixels: int | None) -> ImageFile:
                 raise damaged(path)
             stored = np.moveaxis((page.colormap >> 8).astype(np.uint8)[:, stored], 0, -1)
             layout = Layout(f"{layout.axes}S", (*layout.lengths, 3), rgb=True)
-        elif page.photometric == PHOTOMETRIC.MINISWHITE and stored.dtype.kind in "bu":
-            stored = ~stored
+        elif page.photometric == PHOTOMETRIC.MINISWHITE:
+            stored = from_white(stored, page)
         pixels = layout.pixels(stored)
         if layout.is_veiled_gray:
             pixels = np.moveaxis(pixels[[0, 0, 0, 1]], 0, -1)
@@ -230,7 +233,8 @@ def _by_tifffile(series: TiffPageSeries, path: Path) -> NDArray[Any] | None:
     from tifffile import PHOTOMETRIC
 
     plain = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB, PHOTOMETRIC.PALETTE)
-    if series.keyframe.photometric not in plain or not is_bounded(series.keyframe):
+    page: Any = series.keyframe
+    if page.photometric not in plain or not is_bounded(page) or page.bitspersample in _PART_BYTES:
         return None
     for page in series.pages:
         if page is not None:
@@ -238,12 +242,35 @@ def _by_tifffile(series: TiffPageSeries, path: Path) -> NDArray[Any] | None:
     try:
         kept = zip(series.axes, series.shape, strict=True)
         return series.asarray().reshape([n for axis, n in kept if n > 1 or axis in "YX"])
-    except ValueError as error:
-        # Without the optional imagecodecs, tifffile lacks LZW, JPEG and the fax codecs; before
-        # 2024.9 it did not know of the last.
-        if not any(words in str(error) for words in ("imagecodecs", "not supported")):
+    except Exception as error:
+        if not lacks_codec(error):
             raise
         return None
+
+
+def lacks_codec(error: Exception) -> bool:
+    """Tell whether tifffile failed for want of what it does not bring along.
+
+    That is the optional imagecodecs for LZW, JPEG, the fax codecs and samples of 12 bits, before
+    Python 3.14 a module for Zstandard; before its 2024.9 it did not know of the fax codecs.
+    """
+    words = ("imagecodecs", "not supported")
+    return isinstance(error, ImportError) or any(word in str(error) for word in words)
+
+
+def rare(path: Path) -> InputError:
+    """Say that nothing here decodes a TIFF that may be sound."""
+    advice = "save it with zip compression or none, and 8 or 16 bits"
+    return InputError(f"{path} has a rare compression or number of bits; {advice}")
+
+
+def from_white(stored: NDArray[Any], page: Any) -> NDArray[Any]:
+    """Return the pixels of a page whose zero is white, as one whose zero is black holds them."""
+    if stored.dtype.kind not in "bu":
+        return stored
+    if stored.dtype == bool or page.bitspersample == 8 * stored.itemsize:
+        return ~stored
+    return np.asarray(stored ^ stored.dtype.type(2**page.bitspersample - 1))
 
 
 def _only_series(tif: TiffFile, path: Path) -> TiffPageSeries:
@@ -299,16 +326,19 @@ def _by_pillow(
 
     file.seek(0)
     frames = []
+    try:
+        opened = TiffImageFile(file)
+    except SyntaxError as error:  # tifffile has understood its header
+        raise rare(path) from error
     # Pillow sets a TIFF upright by itself.
-    with _strict_pillow(), TiffImageFile(file) as image:
+    with _strict_pillow(), opened as image:
         for number in range(len(tif.pages)):
             image.seek(number)
             image.load()
             frames.append(_pillow_array(image))
     page: Any = tif.series[0].keyframe
-    rare = InputError(f"{path} uses a rare compression; save it with zip compression or none")
     if any(f.dtype.newbyteorder("=") != page.dtype.newbyteorder("=") for f in frames):
-        raise rare
+        raise rare(path)
     samples = frames[0].shape[2:]
     if samples == (() if page.samplesperpixel == 1 else (page.samplesperpixel,)):
         found = replace(layout.interleaved(), rgb=layout.rgb or samples == (3,))
@@ -317,7 +347,7 @@ def _by_pillow(
         return found.pixels(stored), found
     # Colours that it has converted: a palette, four inks, gray with opacity.
     if len(frames) > 1 or (layout.rgb and page.samplesperpixel > samples[0]):
-        raise rare
+        raise rare(path)
     return frames[0], None
 
 

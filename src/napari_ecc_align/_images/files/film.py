@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.opening import opened
-from .decoding import check_intact, damage_told, image_head
+from .decoding import check_intact, damage_told, from_white, image_head, lacks_codec, rare
 from .layout import Layout
 from .opened_tiff import TIFF_HEADS, quiet_tifffile, tiff_at
 from .origin import origin_tags
@@ -91,7 +91,7 @@ class TiffFilm(PagedFilm):
             layout = self._checked_layout(tiff).meaning(frames, channels, path, "frames")
             sizes = tuple(n for a, n in self._sizes() if a in "YXS")
             grid = grid_of_tiff(tiff, self._series.keyframe)
-            style = replace(style_of_tiff(tiff, self._series.keyframe, layout), tags=())
+            style = style_of_tiff(tiff, self._series.keyframe, layout).of_film
             super().__init__(path, layout, sizes, np.dtype(self._series.dtype), grid, style)
             height, width = sizes[:2]
             pixel_bytes = self._series.dtype.itemsize * prod(self.shape[1:]) // (height * width)
@@ -121,7 +121,14 @@ class TiffFilm(PagedFilm):
             )
         told = [str(k) if leading.count(a) > 1 else a for k, a in enumerate(leading)]
         lengths = tuple(n for axis, n in self._sizes() if axis not in "YX")
-        return Layout("".join(told) + plane, lengths, rgb=plane == "YXS", apart=True)
+        extra = tuple(int(kind) for kind in self._series.keyframe.extrasamples)
+        layout = Layout("".join(told) + plane, lengths, plane == "YXS", extra, apart=True)
+        if "S" in layout.planes:
+            raise InputError(
+                f"{self._path} holds pages of {lengths[-1]} samples, which are no colours; save "
+                "each of its channels as a page"
+            )
+        return layout
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _open_again, (self._path, *self._asked)
@@ -154,15 +161,13 @@ class TiffFilm(PagedFilm):
         with damage_told(self._path), quiet_tifffile():
             try:
                 pixels = read().reshape(shape)
-            except ValueError as error:
-                if "imagecodecs" not in str(error):
+            except Exception as error:
+                if not lacks_codec(error):
                     raise
-                raise InputError(
-                    f"{self._path} uses a rare compression; save it with zip compression or none"
-                ) from error
+                raise rare(self._path) from error
         pixels = pixels.astype(self.dtype, copy=False)
-        inverted = self._photometric == _WHITE_IS_ZERO and pixels.dtype.kind in "bu"
-        return ~pixels if inverted else pixels
+        inverted = self._photometric == _WHITE_IS_ZERO
+        return from_white(pixels, self._series.keyframe) if inverted else pixels
 
 
 def write_film(

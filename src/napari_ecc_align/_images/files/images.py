@@ -49,12 +49,12 @@ def read_image(path: GivenPath) -> NDArray[Any]:
     -------
     ndarray, shape (h, w), (h, w, 3), (h, w, 4), (n, h, w), (n, h, w, 3) or (n, h, w, 4)
         Rows, columns and, in colour, RGB or RGBA. The dtype is that of the file in native byte
-        order: bool for 1 bit, an integer type, or a float type. A palette becomes its colours
-        in uint8, gray with transparency becomes RGBA. Of a TIFF of many channels or pages all,
-        along the first axis: the ``channel_axis=0`` of `align` and `warp`. A fourth sample is
-        such a channel, unless the file says that it is opacity. Of a NIfTI, which needs nibabel,
-        the planes along z. Of an OME-Zarr image, which needs zarr, the finest size, its channels
-        and pages as of a TIFF.
+        order: bool for 1 bit, an integer type, or a float type; 2 and 4 bits are widened to
+        uint8. A palette becomes its colours in uint8, gray with transparency becomes RGBA. Of a
+        TIFF of many channels or pages all, along the first axis: the ``channel_axis=0`` of
+        `align` and `warp`. A fourth sample is such a channel, unless the file says that it is
+        opacity. Of a NIfTI, which needs nibabel, the planes along z. Of an OME-Zarr image, which
+        needs zarr, the finest size, its channels and pages as of a TIFF.
 
     Raises
     ------

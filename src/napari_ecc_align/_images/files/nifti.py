@@ -187,7 +187,10 @@ def _checked(
     header: Any, path: Path, max_pixels: int | None
 ) -> tuple[tuple[int, int, int], np.dtype[Any]]:
     """Return the shape (x, y, z) and the type of the values, or refuse them."""
-    if bytes(header["magic"])[:2] not in (b"n+", b"ni"):
+    magic = bytes(header["magic"])[:2]
+    if magic == b"ni":
+        raise InputError(f"{path} is the header alone, whose image is an .img; save both as .nii")
+    if magic != b"n+":
         raise InputError(f"{path} is no NIfTI file; convert it to one")
     given = [int(length) for length in header.get_data_shape()]
     while len(given) > 3 and given[-1] == 1:

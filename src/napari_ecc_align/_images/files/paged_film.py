@@ -96,7 +96,11 @@ class PagedFilm:
             yield number, partial(self._part, page)
 
     def _part(self, page: int) -> ImageFile:
-        return ImageFile(self.page(page), self.grid)
+        return self._plain(self.page(page))
+
+    def _plain(self, image: NDArray[Any]) -> ImageFile:
+        """Return one image of all as a file of its own would hold it."""
+        return ImageFile(image, self.grid, replace(self.style, layout=None, further=()))
 
     @property
     def called(self) -> str:
@@ -127,7 +131,7 @@ class PagedFilm:
         """Return a frame as a file of its own would hold it."""
         frame = self[index]
         if not self._own.planes:
-            return ImageFile(frame, self.grid)
+            return self._plain(frame)
         own = replace(self.style, layout=self._own)
         return ImageFile(frame.reshape(-1, *self._plane_shape), self.grid, own)
 

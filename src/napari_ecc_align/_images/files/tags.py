@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .layout import Layout
+from .units import micrometres
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile as PillowFile
@@ -23,8 +25,7 @@ _OF_GRID = (33550, 33922, 34264, 34735, 34736, 34737)
 # Colour profile, and GDAL's metadata of bands and value of no data.
 _NO_DATA = 42113
 _OF_VALUES = (34675, 42112, _NO_DATA)
-PER_CENTIMETRE = {"m": 0.01, "mm": 10.0, "cm": 1.0, "nm": 1e7, "inch": 1 / 2.54}
-PER_CENTIMETRE |= dict.fromkeys(("um", "µm", "\u03bcm", "micron", "microns", "\\u00b5m"), 1e4)
+_UM_OF_CENTIMETRE = 10_000.0
 # Far from what pixels of any image measure, and what a fraction of 32 bits can hold.
 _LEAST, _MOST = 1e-9, 4e9
 _OME_STEPS = ("PhysicalSizeZ", "PhysicalSizeZUnit", "TimeIncrement", "TimeIncrementUnit")
@@ -108,6 +109,11 @@ class TiffStyle:
     tags: tuple[Tag, ...] = ()
     further: tuple[tuple[str, Any], ...] = ()
     imagej: bool = False
+
+    @property
+    def of_film(self) -> TiffStyle:
+        """The same with what holds for each frame of many: of the tags, the value of no data."""
+        return replace(self, tags=tuple(tag for tag in self.tags if tag[0] == _NO_DATA))
 
     @property
     def no_data(self) -> float | None:
@@ -205,12 +211,13 @@ def _physical(
         found = tuple(1 / size for size in sizes if size > 0)
         return (found[0], found[1]) if len(found) == 2 and is_usable(*found) else None
     if tiff.is_imagej and resolution is not None:
-        per = PER_CENTIMETRE.get(str((tiff.imagej_metadata or {}).get("unit")))
-        return None if per is None else (resolution[0] * per, resolution[1] * per)
+        unit = micrometres((tiff.imagej_metadata or {}).get("unit"))
+        per = _UM_OF_CENTIMETRE / (unit or math.inf)
+        return (resolution[0] * per, resolution[1] * per) if per else None
     return None
 
 
 def _size(pixels: dict[str, str], axis: str) -> float:
     """Return the size of a pixel of OME's in centimetres, 0 where it is not said."""
-    per = PER_CENTIMETRE.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-    return 0.0 if per is None else float(pixels.get(f"PhysicalSize{axis}", 0)) / per
+    unit = micrometres(pixels.get(f"PhysicalSize{axis}Unit", "µm")) or 0.0
+    return float(pixels.get(f"PhysicalSize{axis}", 0)) * unit / _UM_OF_CENTIMETRE

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..stack_axes import StackAxes
 from .image_file import ImageFile
 from .layout import Layout
-from .tags import CENTIMETRE, PER_CENTIMETRE, UNKNOWN_GRID, GridTags, TiffStyle, is_usable
+from .tags import CENTIMETRE, UNKNOWN_GRID, GridTags, TiffStyle, is_usable
+from .units import micrometres
 
 Spacing = tuple[float, float, float]
 """Lengths of a voxel along (z, y, x)."""
@@ -44,11 +45,14 @@ def spacing_of(file: ImageFile) -> Spacing | None:
     apart, unit = told.get("spacing"), told.get("unit")
     if "PhysicalSizeZ" in told:
         apart, unit = told["PhysicalSizeZ"], told.get("PhysicalSizeZUnit", "µm")
-    per, sides = PER_CENTIMETRE.get(str(unit)), file.grid.per_inch
+    length, sides = micrometres(unit), file.grid.per_inch
     try:
-        if apart is None or per is None or sides is None or not float(apart) > 0:
+        if apart is None or length is None or sides is None:
             return None
-        return float(apart) * _UM / per, _UM_OF_INCH / sides[1], _UM_OF_INCH / sides[0]
+        # In ImageJ a negative one, of planes from the last to the first, is as far.
+        step = abs(float(apart)) * length
+        known = 0 < step < math.inf
+        return (step, _UM_OF_INCH / sides[1], _UM_OF_INCH / sides[0]) if known else None
     except (TypeError, ValueError):
         return None
 
@@ -145,7 +149,7 @@ def _with_planes(layout: Layout, count: int) -> Layout:
     held = layout.held
     assert held.along is not None
     letter = layout.planes[held.along]
-    others = prod(n for axis, n in enumerate(held.lengths) if axis != held.along)
+    others = math.prod(n for axis, n in enumerate(held.lengths) if axis != held.along)
     lengths = list(layout.lengths)
     lengths[layout.others.index(letter)] = count // others
     axes = layout.axes.replace(letter, "Z")

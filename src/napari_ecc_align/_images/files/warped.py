@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..._transform.field import Field
 from ..._transform.transform import Transform
-from ..coverage import overlap
+from ..coverage import overlap, touched
 from ..filling import Fill
 from ..interpolation import Interpolation
 from ..warping import warp
@@ -44,7 +44,7 @@ def warped_file(
     if not isinstance(transform, Transform | Field):
         return _warped_frames(file, transform, shape, grid, interpolation, fill)
     pixels = warp(
-        file.pixels,
+        continued(file).pixels,
         transform,
         output_shape=shape,
         interpolation=interpolation,
@@ -72,6 +72,30 @@ def _warped_frames(
     return file.resampled(np.stack(planes), grid)
 
 
+def continued(file: ImageFile) -> ImageFile:
+    """Return a file whose pixels without data have the value of the nearest that have some.
+
+    So none of the value of no data, which is far from all others mostly, gets into what is
+    interpolated beside it; `blanked` puts it back where it belongs.
+    """
+    missing = file.missing
+    if missing is None or not missing.any() or missing.all():
+        return file
+    from ..._common.opencv import cv2
+
+    _, nearest = cv2.distanceTransformWithLabels(
+        missing.view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # Which pixel each label is of.
+    places = np.zeros(nearest.max() + 1, np.intp)
+    places[nearest[~missing]] = np.flatnonzero(~missing)
+    pixels, many = file.pixels.copy(), file.channel_axis is not None
+    for plane in pixels if many else [pixels]:
+        flat = plane.reshape(missing.size, -1)
+        flat[missing.ravel()] = flat[places[nearest[missing]]]
+    return replace(file, pixels=pixels)
+
+
 def blanked(
     file: ImageFile, result: ImageFile, transform: Transform | Field, fill: Fill
 ) -> ImageFile:
@@ -90,10 +114,8 @@ def blanked(
     if missing is None or value is None:
         return result
     held: NDArray[Any] = result.pixels
-    inside = overlap(transform, output_shape=result.shape, moving_shape=file.shape)
-    counted = overlap(
-        transform, output_shape=result.shape, moving_shape=file.shape, moving_valid=~missing
-    )
-    empty = ~counted if isinstance(fill, str) else inside & ~counted
+    empty = touched(missing, transform, result.shape)
+    if isinstance(fill, str):
+        empty |= ~overlap(transform, output_shape=result.shape, moving_shape=file.shape)
     held[(slice(None), empty) if file.channel_axis == 0 else empty] = value
     return result

@@ -23,23 +23,12 @@ from .layout import Layout
 from .paged_film import PagedFilm
 from .sizes import check_size
 from .tags import UNKNOWN_GRID, GridTags, TiffStyle
+from .units import micrometres
 from .volumes import Spacing, grid_of
 
 _ZLIB = 8
 _HEADS = ("zarr.json", ".zattrs")
 _PLACES = {"time": "T", "channel": "C"}
-# The units of length of OME-NGFF that microscopes have, in micrometres.
-_MICROMETRES = {
-    "angstrom": 1e-4,
-    "picometer": 1e-6,
-    "nanometer": 1e-3,
-    "micrometer": 1.0,
-    "millimeter": 1e3,
-    "centimeter": 1e4,
-    "decimeter": 1e5,
-    "meter": 1e6,
-    "inch": 25_400.0,
-}
 
 
 def is_zarr(path: Path) -> bool:
@@ -228,8 +217,12 @@ def _letters(image: OmeZarrImage) -> list[str]:
         letters[at] = letter
     for at, axis in enumerate(image.axes):
         letters[at] = letters[at] or _PLACES.get(str(axis.get("type")), "Q")
-    if letters[-2:] != ["Y", "X"] or len(set(letters)) < count:
-        names = ", ".join(str(axis.get("name")) for axis in image.axes)
+    called = [str(axis.get("name")) for axis in image.axes]
+    # What is called otherwise is taken in its order.
+    named = [name.lower() for name in called if name.lower() in "zyx"]
+    in_order = named == sorted(named, reverse=True)
+    if letters[-2:] != ["Y", "X"] or len(set(letters)) < count or not in_order:
+        names = ", ".join(called)
         raise InputError(f"{image.folder} has the axes {names}, of which y and x must be the last")
     return letters
 
@@ -238,8 +231,8 @@ def _told(image: OmeZarrImage) -> tuple[GridTags, tuple[tuple[str, Any], ...]]:
     """Return what is said of rows and columns, and of depth; lengths without a unit are µm."""
     sizes = []
     for at in image.spatial:
-        unit = str(image.axes[at].get("unit") or "micrometer")
-        sizes.append(float(image.levels[0][1][at]) * _MICROMETRES.get(unit, np.nan))
+        unit = micrometres(image.axes[at].get("unit") or "micrometer") or np.nan
+        sizes.append(float(image.levels[0][1][at]) * unit)
     if not np.isfinite(sizes).all() or _is_bare(image):
         return UNKNOWN_GRID, ()
     apart = sizes[0] if len(sizes) == 3 else 1.0

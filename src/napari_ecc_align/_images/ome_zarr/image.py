@@ -113,10 +113,22 @@ def _image(folder: Path, name: str, zarr_format: int) -> OmeZarrImage:
                 raise ValueError(f"its level {path!r:.60} lies outside of it")
         _check_words(system, axes)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise InputError(f"{folder} is no OME-Zarr image that can be used: {error!r}") from error
+        raise _unusable(folder, name, error) from error
     if not 2 <= len(found.spatial) <= 3:
         raise InputError(f"{folder} must have two or three axes of type 'space'")
     return found
+
+
+def _unusable(folder: Path, name: str, error: Exception) -> InputError:
+    """Say why there is no image in a folder, and where there may be one."""
+    why = str(error)
+    if isinstance(error, LookupError):
+        is_key = isinstance(error, KeyError)
+        why = f"its metadata have no {error}" if is_key else "a list in its metadata is empty"
+    # Bio-Formats and others write several images into one folder.
+    if error.args[:1] in (("ome",), ("multiscales",)) and (folder / "0" / name).is_file():
+        why += f"; if it holds several images, name one, such as {folder / '0'}"
+    return InputError(f"{folder} is no OME-Zarr image that can be used: {why}")
 
 
 def _check_words(system: Any, axes: tuple[dict[str, Any], ...]) -> None:

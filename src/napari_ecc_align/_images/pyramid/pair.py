@@ -17,6 +17,7 @@ from .colours import has_colours
 from .levels import SMALLEST, InSteps, Level, image_pyramid_steps, index_below, row_strips
 from .on_demand import lazy_pyramid
 
+# Of the largest value of floats, which may differ by rounding; whole numbers differ or do not.
 _FLAT = 1e-7
 # A gray copy of a colour image of at most so many pixels is no burden, and its pyramid takes
 # less time than telling of its steps.
@@ -138,6 +139,7 @@ def _flaw(levels: list[Level]) -> InSteps[str | None]:
         yield
     if not counted:
         return "has no pixel that counts"
-    if high / 2 - low / 2 <= _FLAT * max(abs(low), abs(high)):
+    flat = _FLAT if level.image.dtype.kind == "f" else 0
+    if high / 2 - low / 2 <= flat * max(abs(low), abs(high)):
         return "has no contrast"
     return None

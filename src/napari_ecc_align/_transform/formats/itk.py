@@ -84,7 +84,7 @@ def _matrix(name: str, values: list[float], fixed: list[float], size: int) -> Ma
         return matrix
     numbers = _NUMBERS[size]
     if kind not in numbers:
-        raise InputError(f"ITK's {kind!r:.60} is no affine transform, so it cannot be used here")
+        raise InputError(f"ITK's {kind!r:.60} is no affine transform that is read here")
     if len(values) != numbers[kind]:
         raise InputError(f"ITK's {kind} has {numbers[kind]} parameters, here are {len(values)}")
     centre = np.array(fixed[:size] if fixed else [0.0] * size)
@@ -103,6 +103,7 @@ _NUMBERS = {
         "AffineTransform": 6,
         "MatrixOffsetTransformBase": 6,
         "TranslationTransform": 2,
+        "ScaleTransform": 2,
         "Euler2DTransform": 3,
         "Rigid2DTransform": 3,
         "Similarity2DTransform": 4,
@@ -111,6 +112,7 @@ _NUMBERS = {
         "AffineTransform": 12,
         "MatrixOffsetTransformBase": 12,
         "TranslationTransform": 3,
+        "ScaleTransform": 3,
         "Euler3DTransform": 6,
         "VersorRigid3DTransform": 6,
         "Similarity3DTransform": 7,
@@ -125,6 +127,8 @@ def _planar(kind: str, values: list[float]) -> tuple[Matrix, Matrix]:
         return given[:4].reshape(2, 2), given[4:]
     if kind == "TranslationTransform":
         return np.eye(2), given
+    if kind == "ScaleTransform":
+        return np.diag(given), np.zeros(2)
     scale, angle = (given[0], given[1]) if kind == "Similarity2DTransform" else (1.0, given[0])
     cosine, sine = np.cos(angle), np.sin(angle)
     return scale * np.array([[cosine, -sine], [sine, cosine]]), given[-2:]
@@ -137,6 +141,8 @@ def _spatial(kind: str, values: list[float], zyx: bool) -> tuple[Matrix, Matrix]
         return given[:9].reshape(3, 3), given[9:]
     if kind == "TranslationTransform":
         return np.eye(3), given
+    if kind == "ScaleTransform":
+        return np.diag(given), np.zeros(3)
     if kind == "Euler3DTransform":
         about_x, about_y, about_z = (_turn(axis, angle) for axis, angle in enumerate(given[:3]))
         turns = about_y @ about_x if zyx else about_x @ about_y
