@@ -8,7 +8,7 @@ from .evidence import Evidence
 from .laid import Laid
 from .pair_tiles import of_no_raster
 from .residual_pattern import ResidualPattern, residual_pattern
-from .rules import is_deformed, is_minor
+from .rules import is_insufficient, is_minor
 from .tile_matching import Tiles, without
 
 
@@ -35,7 +35,7 @@ def of_the_first(evidence: Evidence, tiles: Tiles) -> Tiles:
 
 def without_raster(laid: Laid, evidence: Evidence) -> Evidence:
     """Ask a coarser level for the pattern where a raster alone displaces tiles."""
-    averaged = of_no_raster(laid, evidence.fine) if is_deformed(evidence) else None
+    averaged = of_no_raster(laid, evidence.fine) if is_insufficient(evidence) else None
     if averaged is None:
         return evidence
     return replace(evidence, pattern=pattern_of(averaged, evidence), raster=True)
