@@ -85,7 +85,7 @@ def test_a_coarser_level_contradicts_what_is_off_and_not_what_is_right(known, py
     def apart(off):
         matrix = known.truth.matrix @ off
         estimate = Estimate(matrix, False, 1, True, "identity", "intensity", 0.05)
-        return outcome_of(levels_apart(pyramids, estimate, "affine"))
+        return outcome_of(levels_apart(pyramids, estimate, "affine"))[0]
 
     assert apart(np.eye(3)) == 0
     assert apart(np.array([[1, 0, 0.6], [0, 1, -0.3], [0, 0, 1]])) == pytest.approx(0.67, abs=0.1)

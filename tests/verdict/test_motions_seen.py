@@ -1,5 +1,7 @@
 """A second motion in two images, and places where they fit when turned or enlarged."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -114,6 +116,15 @@ def test_what_moves_among_a_sensor_s_pixels_and_lines_is_found_in_the_rest(stays
     tones = [still + view(subject), np.exp((still + view(subject)) / 30)]
     alike = [image_pyramid(image + rng.normal(0, 0.01, SHAPE))[0] for image in tones]
     assert second_motion(*alike, np.eye(3), inverted=False, of_rest=True) is None
+
+
+@pytest.mark.parametrize("off, still", [(0.49, True), (0.75, False)])
+def test_what_is_found_at_the_nearest_pixel_along_both_axes_stays(off, still):
+    scene, layer = field(2), field(3)
+    found = seen(view(scene) + view(layer), view(scene, 9, -13) + view(layer), shift(9, -13))
+    assert found.displacement == pytest.approx([-9, 13], abs=0.2)
+    beside = replace(found, displacement=np.array([-9 + off, 13 - off]))
+    assert beside.is_still(shift(9, -13), SHAPE) == still
 
 
 def turned_views(still, degrees=5.0, scale=1.03):

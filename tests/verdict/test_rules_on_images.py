@@ -5,8 +5,10 @@ import pytest
 from scipy import ndimage
 
 from napari_ecc_align import Transform, align
+from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._ecc.options import SearchOptions
+from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import shift
@@ -143,3 +145,51 @@ def test_another_place_that_the_frame_of_the_reference_cuts_off_is_seen():
     different = np.hstack([other, image[256:, :200]])
     result = align(np.hstack([one, other]), different, model="translation")
     assert result.verdict == "aligned"
+
+
+def behind_colour_filters(image):
+    """Return an image as a sensor with a filter on each pixel sees it."""
+    seen = image.copy()
+    for (row, column), gain in zip([(0, 0), (0, 1), (1, 1)], (0.4, 0.6, 0.85), strict=True):
+        seen[row::2, column::2] *= gain
+    return seen
+
+
+def pyramids_behind_colour_filters(move, bend=0.0):
+    """Return the pyramids of a faint picture and of it moved (right, down) and bent below them."""
+    canvas = ndimage.gaussian_filter(0.2 * picture("camera")[40:308, 120:408], 0.8) + 110
+    moves = [bend * noise(canvas.shape, seed, 40) for seed in (1, 2)]
+    bent = ndimage.map_coordinates(canvas, np.mgrid[:268, :288] + moves, order=3)
+    rng = np.random.default_rng(3)
+    seen = (
+        behind_colour_filters(one[4:-4, 4:-4]) + rng.normal(0, 2, (260, 280))
+        for one in (canvas, ndimage.shift(bent, move[::-1]))
+    )
+    return Pyramids(*map(image_pyramid, seen), None)
+
+
+@pytest.mark.parametrize("bend, verdict", [(0.0, "aligned"), (0.7, "doubtful")])
+def test_a_mosaic_of_colour_filters_displaces_tiles_but_no_bend_is_taken_for_it(bend, verdict):
+    # It stays and pulls tiles of full resolution, by more where they show less.
+    pyramids = pyramids_behind_colour_filters((2.8, 1.2), bend)
+    where = Estimate(shift(2.8, 1.2), False, 1, True, "identity", "intensity", 0.02)
+    result = assess(pyramids, where, SearchOptions("translation"), None)
+    assert result.verdict == verdict
+    suffices = "The model explains the images to 0.01 px." in result.reason
+    assert suffices == (verdict == "aligned")
+    # What was given stays where it is.
+    np.testing.assert_array_equal(result.transform.matrix, shift(2.8, 1.2))
+
+
+def test_where_a_mosaic_of_colour_filters_pulls_the_whole_a_coarser_level_lays_it():
+    true = shift(1.1, 2.9)
+    pyramids, options = pyramids_behind_colour_filters((1.1, 2.9)), SearchOptions("translation")
+    refiner = Refiner(pyramids.reference, pyramids.moving, options)
+    pulled = outcome_of(refiner.further(outcome_of(refiner.polished(true))))
+    assert np.hypot(*(pulled.matrix - true)[:2, 2]) > 0.08
+    estimate = Estimate.of(pulled, 2, start="identity", representation="intensity")
+    result = assess(pyramids, estimate, options, None)
+    off = np.hypot(*(result.transform.matrix - true)[:2, 2])
+    assert result.verdict == "aligned"
+    assert off < 0.04
+    assert off < 2 * result.corner_uncertainty < pulled.uncertainty

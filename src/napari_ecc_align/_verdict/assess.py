@@ -13,14 +13,17 @@ from .._common.steps import outcome_of
 from .._ecc.estimate import Estimate
 from .._ecc.gauss_newton import ALIKE
 from .._ecc.options import SearchOptions
-from .._images.pyramid.levels import InSteps, Level
+from .._ecc.refined import Refined, total
+from .._images.pyramid.levels import InSteps
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import map_points
 from .._transform.matrices import MotionModel
+from .._transform.models import MODELS
 from .._transform.transform import Transform, usable_transform
 from .compared_places import share_that_stays
 from .evidence import Evidence, Judgement
 from .finding import Finding, Judged, result_of
+from .first_motion import of_the_first, pattern_of, without_raster
 from .held_by_lines import held_by_lines
 from .laid import Laid
 from .limits import (
@@ -47,11 +50,11 @@ from .pair_tiles import (
     wide_tiles,
     with_chance,
 )
-from .refusals import why_implausible, why_too_little
+from .refusals import why_refused
 from .residual_pattern import residual_pattern
 from .result import AlignmentResult
 from .rival import NO_RIVAL
-from .rules import is_deformed, is_hopeless, is_minor, is_shown, judge, slides
+from .rules import is_deformed, is_hopeless, is_shown, judge, slides
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import SecondMotion, second_motion, still_tiles
 from .shifted_rival import whole_fit
@@ -102,21 +105,32 @@ def judged_steps(
         found = Finding(Judgement("failed", flaw), estimate.inverted, 0.0, before)
     else:
         found = yield from _found_by_tiles(pyramids, estimate, options.freest, failed)
+    if found.averaged is not None:
+        unpulled = _at(found.averaged, estimate, options.freest)
+        judged = yield from judged_steps(pyramids, unpulled, options, initial)
+        if judged.result.aligned:
+            return judged
     transform = transform or Transform.identity(options.freest)
     result = result_of(found, estimate, transform, reference.shape, overlap, options.engine)
     return Judged(result, estimate, found.evidence)
 
 
-def why_refused(
-    reference: Level, moving: Level, matrix: NDArray[np.float64], overlap: float
-) -> str | None:
-    """Return why a matrix is not worth asking tiles, or None if it is."""
-    flaw = why_implausible(matrix, reference.shape)
-    if not flaw and (flaw := why_too_little(overlap)):
-        # What is small, or counts only in a small region, covers little however well it lies.
-        back = np.asarray(np.linalg.inv(matrix), np.float64)
-        flaw = why_too_little(overlap_share(moving, reference, back)) and flaw
-    return flaw
+def _at(refined: Refined, estimate: Estimate, model: MotionModel) -> Estimate:
+    """Return an estimate as a coarser level has it."""
+    return Estimate.of(
+        refined,
+        MODELS[model].n_parameters,
+        start=estimate.start,
+        representation=estimate.representation,
+        accepted=estimate.converged,
+        timings=estimate.timings,
+    )
+
+
+def _is_own(estimate: Estimate) -> bool:
+    """Tell whether an estimate is of the place that was found, not of one that was given."""
+    refined = estimate.refined
+    return refined is not None and bool((refined.matrix == estimate.matrix).all())
 
 
 def _found_by_tiles(
@@ -143,21 +157,26 @@ def _found_by_tiles(
     if not explained and judge(evidence).verdict != "failed":
         evidence = _with_second_motion(laid, evidence)
         yield
+    evidence = without_raster(laid, evidence)
     if judge(evidence).verdict == "aligned":
         evidence = _with_what_costs(laid, evidence)
         yield
     evidence, judgement = yield from _with_model_checked(laid, evidence)
+    averaged = None
     if judgement.verdict == "aligned":
         apart = 0.0
         if _may_be_pulled(laid, evidence):
-            apart = yield from levels_apart(pyramids, estimate, model, evidence.hull)
+            apart, coarser = yield from levels_apart(pyramids, estimate, model, evidence.hull)
+            if coarser and evidence.raster and _is_own(estimate):
+                exacter = apart or total(coarser) < estimate.corner_uncertainty
+                averaged = coarser if exacter else None
         colours = colours_apart(pyramids, estimate.matrix)
         if apart or colours:
             evidence = changed(evidence, levels_apart=apart, colours_apart=colours)
             judgement = judge(evidence)
     if evidence.by_edges and slides(evidence):
         judgement = judgement.doubted("Edges that so many images have may lie alike by chance.")
-    return Finding(judgement, laid.inverted, ecc, before, fine, evidence)
+    return Finding(judgement, laid.inverted, ecc, before, fine, evidence, averaged)
 
 
 def _may_be_pulled(laid: Laid, evidence: Evidence) -> bool:
@@ -166,7 +185,7 @@ def _may_be_pulled(laid: Laid, evidence: Evidence) -> bool:
     By more than noise and what is stated; what noise alone leaves is stated.
     """
     differ = abs(laid.estimate.refined.solution.ecc) < ALIKE if laid.estimate.refined else False
-    return differ or evidence.pattern.scatter > evidence.corner_uncertainty
+    return differ or evidence.raster or evidence.pattern.scatter > evidence.corner_uncertainty
 
 
 def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Evidence:
@@ -276,26 +295,14 @@ def _is_seen(second: SecondMotion, evidence: Evidence) -> bool:
 
 def _with_pattern(evidence: Evidence) -> Evidence:
     """Add what the tiles say of the motion model, without those that show a second motion."""
-    fine, wide = (_of_the_first(evidence, tiles) for tiles in (evidence.fine, evidence.wide))
+    fine, wide = (of_the_first(evidence, tiles) for tiles in (evidence.fine, evidence.wide))
     if fine is evidence.fine:
         return evidence
     return changed(
         evidence,
-        pattern=residual_pattern(
-            fine, evidence.shape, bent=evidence.model == "homography", hull=evidence.hull
-        ),
+        pattern=pattern_of(evidence.fine, evidence),
         displaced_wide=_displaced(evidence, wide),
     )
-
-
-def _of_the_first(evidence: Evidence, tiles: Tiles) -> Tiles:
-    second = evidence.second
-    if second is None or not second.is_everywhere:
-        return tiles
-    if second.is_still(evidence.motion, evidence.shape):
-        # Where something lies still all over the image, tiles show that, or something between.
-        return without(tiles, ~tiles.agree)
-    return without(tiles, second.shown_by(tiles)) if is_minor(second, evidence.ecc) else tiles
 
 
 def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
@@ -390,14 +397,10 @@ def _of_all_tiles(laid: Laid, evidence: Evidence, *, bent: bool = False) -> Evid
     few, fine = evidence.fine, all_tiles(laid)
     fine = without(fine, still_tiles(fine, evidence.motion))
     fine = changed(fine, chance=few.chance, chance_fit=few.chance_fit, rival=few.rival)
-    return changed(
+    evidence = changed(
         evidence,
         fine=fine,
         wide=fine if evidence.wide is few else evidence.wide,
-        pattern=residual_pattern(
-            _of_the_first(evidence, fine),
-            evidence.shape,
-            bent=bent or evidence.model == "homography",
-            hull=evidence.hull,
-        ),
+        pattern=pattern_of(fine, evidence, bent=bent),
     )
+    return without_raster(laid, evidence)

@@ -59,6 +59,8 @@ class Evidence:
     lines : float
         How far from where they lie they fit best without whole columns and rows, in px; 0 unless
         these hold them there.
+    raster : bool
+        What displaces fine tiles averages out on coarser levels, of which the pattern then is.
     levels_apart : float
         How far a coarser level lies from where fine detail is laid, beyond doubt (px, RMS at the
         corners); 0 where that was not asked.
@@ -92,6 +94,7 @@ class Evidence:
     stays: float = 0.0
     fields: float = 0.0
     lines: float = 0.0
+    raster: bool = False
     levels_apart: float = 0.0
     colours_apart: float = 0.0
     frame_uncertainty: float = 0.0

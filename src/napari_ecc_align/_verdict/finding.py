@@ -8,6 +8,7 @@ import numpy as np
 
 from .._ecc.estimate import Estimate
 from .._ecc.options import Engine
+from .._ecc.refined import Refined
 from .._transform.transform import Transform
 from .evidence import Evidence, Judgement
 from .result import AlignmentResult
@@ -35,7 +36,10 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """A judgement and what it was made of; no tiles where none were asked."""
+    """A judgement and what it was made of; no tiles where none were asked.
+
+    `averaged` is where a coarser level lays the images if a raster pulls finer ones off.
+    """
 
     judgement: Judgement
     inverted: bool
@@ -43,6 +47,7 @@ class Finding:
     ecc_before: float
     fine: Tiles | None = None
     evidence: Evidence | None = None
+    averaged: Refined | None = None
 
 
 def result_of(

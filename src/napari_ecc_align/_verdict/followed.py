@@ -17,7 +17,6 @@ from .._ecc.options import SearchOptions
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import map_points
 from .._transform.transform import usable_transform
-from .assess import why_refused
 from .evidence import Evidence
 from .finding import Finding, Judged, result_of
 from .held_by_lines import held_by_lines
@@ -36,6 +35,7 @@ from .limits import (
 )
 from .line_fields import field_offset
 from .pair_tiles import few_tiles
+from .refusals import why_refused
 from .residual_pattern import residual_pattern
 from .rules import judge
 from .sampling import overlap_share, sampled_ecc, shared_hull

@@ -85,8 +85,10 @@ def levels_apart(
     estimate: Estimate,
     model: MotionModel,
     hull: NDArray[np.float64] | None = None,
-) -> InSteps[float]:
+) -> InSteps[tuple[float, Refined | None]]:
     """Return how far (px, RMS) coarse detail lies from where an estimate lays fine, beyond doubt.
+
+    And what lays that, None where the estimate is of the coarsest level.
 
     At the corners of the frame, or of the hull of what both show. A raster, or something faint
     that moves otherwise but has the same spacing, pulls all tiles alike, so that their scatter
@@ -95,7 +97,7 @@ def levels_apart(
     reference = pyramids.reference
     next_one = (estimate.refined.level if estimate.refined else 0) + 1
     if next_one >= min(len(reference), len(pyramids.moving)):
-        return 0.0
+        return 0.0, None
     refiner = Refiner(
         reference,
         pyramids.moving,
@@ -105,7 +107,7 @@ def levels_apart(
     )
     found = yield from refiner.polished(estimate.matrix)
     shift, sigma = _moved(pyramids, estimate, found, hull)
-    return beyond(shift, float(np.hypot(sigma, found.bias)))
+    return beyond(shift, float(np.hypot(sigma, found.bias))), found
 
 
 def colours_apart(pyramids: Pyramids, matrix: NDArray[np.float64]) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .._common.quantiles import middle
 from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
+from .._images.pyramid.representations import Representation
 from .._transform.coordinates import corner_error, shift
 from .._transform.matrices import MotionModel
 from .chance import ALPHA, ALPHA_DOUBTFUL, p_value, with_sampled_chance
@@ -27,6 +28,7 @@ from .limits import (
     LEAST_LIKE,
     LEAST_TILES,
     LIKE,
+    MINOR,
     SAME_PLACE,
     SECOND_PIXELS,
     WHOLE_PIXELS,
@@ -44,6 +46,7 @@ from .tile_matching import (
     SMALLEST_TILE,
     Tiles,
     is_clear,
+    same_tiles,
     tile_evidence,
 )
 
@@ -222,7 +225,7 @@ def told_apart(laid: Laid, tiles: Tiles, whole: WholeFit, model: MotionModel) ->
 
 
 def _averages_out(laid: Laid, place: NDArray[np.float64], whole: WholeFit) -> bool:
-    """Tell whether the whole of a coarse level, on which a raster averages out, fits here alone.
+    """Tell whether the whole of a coarser level, on which a raster averages out, fits here alone.
 
     A light that stays is seen there, too, and would not fit where anything has moved.
     """
@@ -230,9 +233,42 @@ def _averages_out(laid: Laid, place: NDArray[np.float64], whole: WholeFit) -> bo
     moved = corner_error(matrix, pyramids.unmoved, pyramids.reference[0].shape)
     if not hypot(whole.offset, CLEAR_SIGMAS * whole.sigma) <= WRONG < moved:
         return False
-    index = pyramids.index_below(WHOLE_PIXELS)
-    here, there = (correlation_on(laid.at(one), index) for one in (matrix, place))
-    return there < LIKE * here
+    # A fine raster is gone before the images are so coarse that both places look alike.
+    for index in range(pyramids.index_below(WHOLE_PIXELS), 0, -1):
+        here, there = (correlation_on(laid.at(one), index) for one in (matrix, place))
+        if there < LIKE * here:
+            return True
+    return False
+
+
+def of_no_raster(laid: Laid, fine: Tiles) -> Tiles | None:
+    """Return tiles of a coarser level if a raster is all that displaces those of full resolution.
+
+    A mosaic of colour filters or the dots of a print stay where they are and pull tiles towards
+    whole periods, each as far as it shows other detail. On coarser levels they average out: the
+    same tiles then lie where they are laid. What bends, or has moved in part, is seen there, too.
+    """
+    moves = fine.displacements[:, 2:] * fine.agree[:, None]
+    found = None
+    for index in (2, 1):
+        if index >= min(len(laid.pyramids.reference), len(laid.pyramids.moving)):
+            return None
+        found = same_tiles(
+            laid.pyramids.reference,
+            laid.pyramids.moving,
+            index,
+            laid.estimate.matrix,
+            fine,
+            inverted=laid.inverted,
+            representation=_matched_by(laid.estimate),
+        )
+        if found.tested < LEAST_TILES:
+            return None
+        apart = found.displacements[:, None, :2] - fine.displacements[:, :2]
+        own = moves[np.hypot(*apart.T).T.argmin(axis=1)]
+        if (own * found.displacements[:, 2:]).sum() > MINOR * (own**2).sum():
+            return None
+    return found
 
 
 def all_tiles(laid: Laid) -> Tiles:
@@ -252,9 +288,13 @@ def _matched(
         inverted=laid.inverted,
         far=far,
         asked=asked,
-        # Tiles see less of gradients than of intensities, of which they may be a negative.
-        representation="orientation" if estimate.representation == "orientation" else "intensity",
+        representation=_matched_by(estimate),
     )
+
+
+def _matched_by(estimate: Estimate) -> Representation:
+    # Tiles see less of gradients than of intensities, of which they may be a negative.
+    return "orientation" if estimate.representation == "orientation" else "intensity"
 
 
 def _wide_level(pyramids: Pyramids) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .._images.pyramid.levels import Level
 from .._transform.plausible import distortions
 from .limits import LEAST_PART
+from .sampling import overlap_share
 
 # Beyond what the search finds without a start (scales of 0.6 to 1.6), and as one axis to the
 # other. Chosen, not measured.
@@ -44,3 +46,15 @@ def why_too_little(overlap: float) -> str | None:
     if overlap < LEAST_PART:
         return f"Only {overlap:.0%} of the reference is covered."
     return None
+
+
+def why_refused(
+    reference: Level, moving: Level, matrix: NDArray[np.float64], overlap: float
+) -> str | None:
+    """Return why a matrix is not worth asking tiles, or None if it is."""
+    flaw = why_implausible(matrix, reference.shape)
+    if not flaw and (flaw := why_too_little(overlap)):
+        # What is small, or counts only in a small region, covers little however well it lies.
+        back = np.asarray(np.linalg.inv(matrix), np.float64)
+        flaw = why_too_little(overlap_share(moving, reference, back)) and flaw
+    return flaw

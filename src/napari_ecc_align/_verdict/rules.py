@@ -108,7 +108,12 @@ def is_inexact(evidence: Evidence) -> bool:
 def is_deformed(evidence: Evidence) -> bool:
     """Tell whether the model does not suffice, wherever a homography would put the corners."""
     there = replace(evidence, pattern=replace(evidence.pattern, corner_shift=0.0))
-    return bool(_why_insufficient(there))
+    return is_insufficient(there)
+
+
+def is_insufficient(evidence: Evidence) -> bool:
+    """Tell whether the model does not suffice."""
+    return bool(_why_insufficient(evidence))
 
 
 def may_be_settled_by_edges(evidence: Evidence) -> bool:

@@ -165,9 +165,10 @@ def second_motion(
     spread = _spread(first, second, window, there.astype(int))
     exact = there + _beside(odd, *there.astype(int).tolist())
     exact = factor * exact
-    distance, precision, part = float(np.hypot(*exact)), factor * RIGHT, share
+    # To the nearest pixel of the level, along either axis.
+    distance, precision = float(np.hypot(*exact)), factor * float(np.hypot(RIGHT, RIGHT))
     return SecondMotion(
-        exact, power * share, significance, precision, spread, distance, common, alone, part
+        exact, power * share, significance, precision, spread, distance, common, alone, share
     )
 
 

@@ -189,8 +189,7 @@ def tile_evidence(
     if len(origins) < FIRST_TILES:
         # Where little overlaps, the borders that face each other are all that there is.
         origins = _chosen(*pair, local, _Layout(side, reach, apart, margin - reach))
-    surfaces = np.empty((0, 2 * reach + 1, 2 * reach + 1), np.float32)
-    centres = np.empty((0, 2))
+    surfaces, centres = _none(reach)
     if not len(origins):
         return weighed(surfaces, centres, side, reach, index, apart)
     used, origins = 0, origins[:most]
@@ -214,6 +213,33 @@ def tile_evidence(
         if said.agreeing * MOST_TILES < LEAST_AGREEING * used and used >= least:
             break
     return said
+
+
+def same_tiles(
+    reference: list[Level],
+    moving: list[Level],
+    index: int,
+    matrix: NDArray[np.float64],
+    fine: Tiles,
+    *,
+    inverted: bool,
+    representation: Representation = "intensity",
+) -> Tiles:
+    """Match tiles of full resolution again, on a coarser level: those that lie inside of it.
+
+    Takes what `tile_evidence` does, and what the tiles have said.
+    """
+    level, reach = reference[index], LEAST_REACH
+    side = max(SMALLEST_TILE, int(fine.side) >> index)
+    origins = np.rint(fine.displacements[:, :2] * 2.0**-index - (side - 1) / 2)
+    margin = reach + halo(representation) + 2
+    last = np.array(level.shape[::-1]) - margin - side
+    origins = origins[((origins >= margin) & (origins <= last)).all(axis=1)]
+    if not len(origins):
+        return weighed(*_none(reach), side, reach, index, side)
+    pair = reference, moving[index], index, representation
+    surfaces, centres = _matched(*pair, scaled(matrix, 2.0**-index), origins, side, reach)
+    return weighed(-surfaces if inverted else surfaces, centres, side, reach, index, side)
 
 
 def is_clear(said: Tiles, asked: int, index: int) -> bool:
@@ -252,6 +278,11 @@ def _matched(
     surfaces = template_correlations(around, templates)
     finite = np.isfinite(surfaces).all(axis=(1, 2))
     return surfaces[finite], origins[finite] + (side - 1) / 2
+
+
+def _none(reach: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return the surfaces, and the centres, of no tiles."""
+    return np.empty((0, 2 * reach + 1, 2 * reach + 1), np.float32), np.empty((0, 2))
 
 
 def _extent(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
