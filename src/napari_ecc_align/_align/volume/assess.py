@@ -22,6 +22,7 @@ from ..._verdict.limits import (
     WRONG,
 )
 from ..._verdict.refusals import LARGEST_STRETCH
+from ..._verdict.result import GIVEN
 from ..._verdict.verdict import Verdict
 from .levels import VolumeLevel
 from .motion import corners, inverse, mapped, scaled
@@ -70,7 +71,8 @@ def assessed(
     along = _along_axes(refiner, found, level.frame.corners) * unit
     judged = _judged(refiner, found, before, overlap)
     bent = np.zeros(3)
-    if judged.tiles is not None:
+    # Of a matrix that was given tiles say how far that lies off.
+    if judged.tiles is not None and start != GIVEN:
         bent = residuals_of(judged.tiles, level.spacing).bent * level.spacing
     turned = np.eye(4)[[2, 1, 0, 3]]
     return VolumeAlignment(

@@ -93,12 +93,11 @@ def _bent(moves: Array, sigmas: Array, places: Array, tiles: VolumeTiles) -> Arr
     So far as tiles lie beyond what they are uncertain by: neighbours, a tile apart, have less of
     it in common, but no less than a half. By what all lie off alike nothing bends.
     """
-    beside = neighbours(places, tiles.radius)
-    far = shared_with(moves, beside)
-    if not far:
+    shared = shared_with(moves, neighbours(places, tiles.radius))
+    if not shared:
         return np.zeros(3)
     squares = (moves**2).mean(axis=0)
-    if shared := shared_with(moves - moves.mean(axis=0), beside):
-        beyond = float(squares.sum() - (sigmas**2).mean())
-        far = max(far, min(TIMES_LEFT * shared, np.sqrt(max(0.0, beyond))))
-    return np.asarray(np.sqrt(squares / squares.sum()) * far)[::-1]
+    beyond = squares.sum() - (sigmas**2).mean()
+    in_parts = shared**2 - (moves.mean(axis=0) ** 2).sum()
+    most = max(0.0, min(beyond, TIMES_LEFT**2 * in_parts))
+    return np.asarray(np.sqrt(squares / squares.sum()) * max(shared, np.sqrt(most)))[::-1]
