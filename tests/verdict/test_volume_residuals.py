@@ -48,10 +48,26 @@ def test_a_torn_part_is_named_with_how_far_it_lies(axis, sigma):
 def test_two_parts_that_an_affine_motion_lies_between_are_told():
     moves = moved_where(GRID[:, 0] > 20, (0.0, 0.0, 1.4)) - (0, 0, 0.7)
     seen = residuals_of(tiles_moved(moves), np.ones(3))
-    assert seen.shared == pytest.approx(0.7, abs=0.1)
-    assert "parts lie about 0." in seen.why_in_parts(64, 0.05)
+    assert seen.bent == pytest.approx([0.7, 0, 0], abs=0.1)
+    assert "parts lie about 0.69 voxels" in seen.why_in_parts(64, 0.05)
     # Of planes that lie three times as far apart, that is a fourth of the way.
     assert residuals_of(tiles_moved(moves), np.array([3.0, 1, 1])).why_in_parts(64, 0.05) is None
+
+
+@pytest.mark.parametrize("rms", [0.0, 0.2, 0.6])
+def test_tiles_lie_off_by_what_bends_and_not_by_what_no_neighbour_shares(rms):
+    rng = np.random.default_rng(0)
+    moves = 0.04 * rng.normal(size=(len(GRID), 3))
+    moves[:, 0] += rms * np.sqrt(2) * np.sin(GRID[:, 2] / 6)
+    seen = residuals_of(tiles_moved(moves, sigma=0.05), np.ones(3))
+    assert seen.bent == pytest.approx([0, 0, rms], abs=0.06)
+    why = seen.why_in_parts(64, 0.05)
+    assert (why is not None and "a smooth field follows them" in why) == (rms > 0.5)
+    half = residuals_of(tiles_moved(moves, sigma=0.05), np.full(3, 0.5))
+    assert half.bent == pytest.approx(2 * seen.bent)
+    # As far and as many, but each its own way, as along planes that lie far apart.
+    mixed = tiles_moved(rng.permutation(moves), sigma=0.05)
+    assert not residuals_of(mixed, np.ones(3)).bent.any()
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from math import hypot
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from ..._verdict.limits import (
     WRONG,
 )
 from ..._verdict.refusals import LARGEST_STRETCH
+from ..._verdict.result import GIVEN
 from ..._verdict.verdict import Verdict
 from .levels import VolumeLevel
 from .motion import corners, inverse, mapped, scaled
@@ -68,6 +70,10 @@ def assessed(
     overlap = overlap_share(level.shape, refiner.moving[0].shape, found.matrix)
     along = _along_axes(refiner, found, level.frame.corners) * unit
     judged = _judged(refiner, found, before, overlap)
+    bent = np.zeros(3)
+    # Of a matrix that was given tiles say how far that lies off.
+    if judged.tiles is not None and start != GIVEN:
+        bent = residuals_of(judged.tiles, level.spacing).bent * level.spacing
     turned = np.eye(4)[[2, 1, 0, 3]]
     return VolumeAlignment(
         VolumeTransform(turned @ found.matrix @ turned, refiner.model.name),
@@ -78,8 +84,8 @@ def assessed(
         ecc=float(np.nan_to_num(abs(solution.ecc))),
         inverted=solution.gain < 0,
         overlap_fraction=overlap,
-        corner_uncertainty=float(np.hypot(found.uncertainty, _BIAS) * unit),
-        axis_uncertainty=tuple(along[::-1].tolist()),
+        corner_uncertainty=hypot(found.uncertainty * unit, _BIAS * unit, *bent.tolist()),
+        axis_uncertainty=tuple(np.hypot(along, bent)[::-1].tolist()),
         iterations=solution.iterations,
         converged=solution.converged,
         start=start,
@@ -240,10 +246,9 @@ def _why_inexact(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTile
     refiner.asked()
     shift, known = freer_shift(tiles, refiner.model.name)
     if shift > 3 * known and np.hypot(shift, known) > LARGEST_UNCERTAINTY * unit:
-        return (
-            "The motion model does not suffice: a freer one would move the tiles by "
-            f"{shift:.2g} (RMS)."
-        )
+        freer = "a smooth field" if refiner.model.name == "affine" else "a freer one"
+        moved = f"{freer} would move the tiles by {shift:.2g} (RMS)."
+        return f"The motion model does not suffice: {moved}"
     box = shared_box(level.shape, refiner.moving[0].shape, found.matrix)
     along = _along_axes(refiner, found, box)
     uncertain = _in_voxels(refiner, along)

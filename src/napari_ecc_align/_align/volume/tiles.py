@@ -18,6 +18,7 @@ from ..._verdict.limits import (
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
     LEAST_LIKE,
+    RIGHT,
 )
 from .blocks import BlockSampler, patches, smoothed
 from .levels import VolumeLevel
@@ -212,13 +213,14 @@ class TileMatcher:
     def _scattered(self, said: VolumeTiles) -> bool:
         """Tell whether tiles that agree lie off by more than they are uncertain, so as to matter.
 
-        A volume that bends is like that: how it does, more tiles tell.
+        A volume that bends is like that: how it does, more tiles tell. In voxels: along those that
+        are longer it takes more to be off.
         """
         known = said.agree & np.isfinite(said.uncertainties)
-        off = np.sqrt((said.displacements[known, 3:] ** 2).sum(axis=1).mean())
-        sigma = np.sqrt((said.uncertainties[known] ** 2).mean())
-        largest = LARGEST_UNCERTAINTY * self._level.frame.unit
-        return bool(off > np.hypot(CLEAR_SIGMAS * sigma, largest))
+        moved = said.displacements[known, 3:] / self._level.spacing[::-1]
+        off = np.sqrt((moved**2).sum(axis=1).mean())
+        sigma = np.sqrt((said.uncertainties[known] ** 2).mean()) / self._level.spacing.min()
+        return bool(off > max(CLEAR_SIGMAS * sigma, RIGHT * LARGEST_UNCERTAINTY))
 
     def with_sampled_chance(self, said: VolumeTiles, matrix: Array) -> VolumeTiles:
         """Return what tiles say with the share that agrees at wrong places of the same volumes.

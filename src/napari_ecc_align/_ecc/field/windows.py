@@ -25,6 +25,11 @@ WINDOW = 8.0
 # Windows count where so much of what they see moves alike beyond chance: the gradients of noise
 # have nothing in common. Over so many windows, and above this share.
 _POOLED, _LEAST_COMMON = 2.0, 0.2
+# Two images of noise say by chance where they lie: the square of their correlation is one in so
+# many pixels as vary alone, and these are so large as gradients are weak, so that it is one
+# information per pixel whatever noise looks like. It is half of it as only what is alike counts,
+# and over so many windows, as one sigma, so many times as much is two sigmas more.
+_BY_CHANCE, _OVER = np.float32(2.5 / 2 / (2 * WINDOW**2)), 3.0
 # Noise is weighed against what so many cells have, as one sigma; it is by so much stronger than
 # the least that is seen by as many windows a side.
 _NEAR, _AROUND, _ABOVE_LEAST = 1.0, 9, np.float32(1.3)
@@ -248,10 +253,20 @@ class Windows:
         force = along(shares, force * (gain / left))
         certain = floats(shown * gain**2 / left)
         information = certain * between(shares, self._products)
+        told = self._beyond_chance(information, shown)
+        certain *= told
+        information *= told
+        force *= told
         far = np.sqrt(force[0] ** 2 + force[1] ** 2)
         far /= information[0] + information[2] + np.float32(1e-9)
         force *= np.minimum(1, _FARTHEST / np.maximum(far, _TINY))
         return Seen(floats(information), force, floats(fit), floats(shares), certain, shown)
+
+    def _beyond_chance(self, information: Floats, shown: Floats) -> Floats:
+        """Return by what share what cells say is more than noise would say by chance, (h, w)."""
+        parts = np.stack([information[0] + information[2], shown * self.pixels])
+        told, pixels = self._window(parts, _OVER)
+        return floats(np.maximum(0, 1 - _BY_CHANCE * pixels / np.maximum(told, _TINY)))
 
     def _common(self, both: Floats, certain: Floats, gain: Floats) -> Floats:
         """Return the shares of gradients that both images have, 0 if it may be none: (3, h, w)."""
