@@ -26,6 +26,7 @@ from .detail import (
 from .limits import KNOWN_TO, LEAST_LIKE, LEAST_PART, MINOR, MOST_RIVALS, SAME_PLACE, least_like
 from .residual_pattern import SIGMAS
 from .rival import Rival
+from .second_motion import in_parts
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class WholeFit:
     offset : float
         How far away (px of the reference) it fits best.
     sigma : float
-        One sigma of that, by what the correlation differs at opposite displacements.
+        One sigma of that, by what the correlation differs at opposite displacements, or by what
+        parts of the images say of it.
     here : float
         How well their detail correlates where they lie, rival or not.
     others : tuple of Rival
@@ -88,6 +90,8 @@ def whole_fit(
     joint, shared = (correlated(a, b) for a, b in zip(fixed, other, strict=True))
     factor = 2.0**reference.index
     offset, sigma = _offset(joint)
+    if offset > SIGMAS * sigma:
+        sigma = max(sigma, _scatter(fixed[0], other[0]))
     surface = floats(joint / np.maximum(shared, 1e-6))
     surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
     # What does not correlate here does not correlate.
@@ -223,6 +227,27 @@ def _offset(joint: Floats) -> tuple[float, float]:
         return 0.0, float("inf")
     slopes = np.array([joint[0, 1] - joint[0, -1], joint[1, 0] - joint[-1, 0]]) / 2
     return float(np.hypot(*(slopes / bends))), deviation / float(bends.min())
+
+
+def _scatter(first: Floats, second: Floats) -> float:
+    """Return one sigma of how far from each other two images fit best, by what parts say of it.
+
+    Where light saturates in one of them, a bright thing has lost one of its sides: a few parts
+    lie elsewhere, and not the whole.
+    """
+    slopes, bends = [], []
+    for axis in (0, 1):
+        own, other = np.gradient(first, axis=axis), np.gradient(second, axis=axis)
+        # Half of both, of what lies right nothing is left in any part.
+        terms = (second * own - first * other) / 2, own * other
+        for told, term in zip((slopes, bends), terms, strict=True):
+            plane = floats(term if term.ndim == 2 else term.sum(axis=2))
+            told.append(in_parts(plane).astype(np.float64))
+    bend = np.maximum(np.sum(bends, axis=(1, 2)), 1e-12)[:, None, None]
+    offset = np.sum(slopes, axis=(1, 2))[:, None, None] / bend
+    left = (np.array(slopes) - np.array(bends) * offset) / bend
+    along = (left * offset).sum(axis=0) / max(float(np.linalg.norm(offset)), 1e-12)
+    return float(np.sqrt((along**2).sum()))
 
 
 def correlated(a: Floats, b: Floats, least: tuple[int, ...] | None = None) -> Floats:
