@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from .._ecc.tones import CLEARLY_LESS
 from .._images.pyramid.levels import InSteps
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.windows import OnDemand
-from .._transform.matrices import MotionModel
+from .._transform.matrices import MOTION_MODELS, MotionModel
+from .._transform.models import MODELS, frame_of
 from .._verdict.finding import Judged
 from .._verdict.sampling import sampled_ecc
 from .model_choice import assessed
@@ -27,6 +29,8 @@ _INEXACT = 0.05
 # which takes all exactness there is.
 _BUT_FOR = 1.1
 _ROUNDS = 3
+# Models from which on a motion is stiff: it has no freedom that uneven light looks like.
+_STIFF = MOTION_MODELS.index("affine")
 
 
 def assessed_alike(
@@ -38,6 +42,10 @@ def assessed_alike(
     judged with images made alike, if that makes it clearly more exact.
     """
     asked = pyramids, estimate, job.options, job.initial, searched
+    if not estimate.converged:
+        settled = yield from _settled(pyramids, estimate, replace(job.options, model=searched))
+        alike = settled and (yield from _judged_alike(job, pyramids, settled, searched))
+        return alike or (yield from assessed(*asked))
     if estimate.representation != "orientation":
         as_it_is = (yield from assessed(*asked)) if _bends(estimate, searched) else None
         # Where the place is sure and the motion bends, no light or blur hides a better one.
@@ -56,6 +64,29 @@ def assessed_alike(
     reason = f"By the direction of edges, then by values: {alike.result.reason}"
     result = replace(alike.result, representation="orientation", reason=reason)
     return replace(edges, result=result, estimate=alike.estimate)
+
+
+def _settled(
+    pyramids: Pyramids, estimate: Estimate, options: SearchOptions
+) -> InSteps[Estimate | None]:
+    """Return what a stiffer model settles on from where an estimate lies that has not settled.
+
+    What is free follows uneven light until hardly anything is seen of both; what is stiff cannot.
+    How exactly the freer one is known there, nobody knows.
+    """
+    asked_for = MOTION_MODELS.index(options.freest)
+    if not _is_comparable(pyramids, estimate):
+        return None
+    begun = replace(estimate, converged=True, representation="intensity")
+    middle = frame_of(pyramids.reference[0].shape).centre
+    for model in reversed(MOTION_MODELS[: min(asked_for, _STIFF)]):
+        start = MODELS[model].project(estimate.matrix, middle)
+        found = yield from refined_from(
+            pyramids.reference, pyramids.moving, replace(options, model=model), begun, start
+        )
+        if found.converged:
+            return replace(found, corner_uncertainty=inf)
+    return None
 
 
 def _bends(estimate: Estimate, searched: MotionModel) -> bool:
@@ -107,10 +138,17 @@ def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions)
     enough = _BUT_FOR * options.precision
     if options.model != "auto" and not _may_be_off(estimate):
         enough = max(enough, _INEXACT)
-    if estimate.corner_uncertainty <= enough or estimate.representation == "gradient":
+    if estimate.corner_uncertainty <= enough:
         return False
     # How two images differ is seen where they lie on each other.
     if not estimate.converged:
+        return False
+    return _is_comparable(pyramids, estimate)
+
+
+def _is_comparable(pyramids: Pyramids, estimate: Estimate) -> bool:
+    """Tell whether it can be seen how the pixels of two images differ where an estimate lays them."""
+    if estimate.representation == "gradient":
         return False
     # What is read where it is looked at has pixels enough.
     levels = *pyramids.reference, *pyramids.moving
