@@ -185,3 +185,20 @@ def test_values_that_know_less_than_edges_do_are_not_taken(
     result = align(*images)
     assert result.aligned and result.corner_uncertainty < 0.5
     assert "then by values" not in result.reason
+
+
+def test_no_model_is_chosen_that_images_made_alike_contradict() -> None:
+    shape = (400, 128)
+    pair = known_pair("rocket", random_transform(2, "homography", shape, size=4.5), shape=shape)
+    blurred = ndimage.gaussian_filter(pair.moving, 2.9)
+    rng = np.random.default_rng(0)
+    images = [image + rng.normal(0, 3.5, shape) for image in (pair.reference, blurred)]
+    result = align(*images, model="auto")
+    # As they are, a similarity that is 1.5 px off seems to suffice.
+    assert result.model == "homography" and result.verdict == "doubtful"
+    assert "the reference blurred by" in result.reason
+    assert pair.error_of(result.transform) < 3 * result.corner_uncertainty
+
+
+def test_uneven_light_does_not_lead_what_is_free_astray() -> None:
+    pair = known_pair("astronaut", random_transform(3, "affine", (128, 128), size=4.0))

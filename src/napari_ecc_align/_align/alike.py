@@ -18,6 +18,7 @@ from .._images.pyramid.windows import OnDemand
 from .._transform.matrices import MOTION_MODELS, MotionModel
 from .._transform.models import MODELS, frame_of
 from .._verdict.finding import Judged
+from .._verdict.rules import is_inexact
 from .._verdict.sampling import sampled_ecc
 from .model_choice import assessed
 from .options import Job
@@ -100,7 +101,10 @@ def _bends(estimate: Estimate, searched: MotionModel) -> bool:
 def _judged_alike(
     job: Job, pyramids: Pyramids, estimate: Estimate, searched: MotionModel
 ) -> InSteps[Judged | None]:
-    """Return what comes of images made alike, None where they are not aligned more exactly."""
+    """Return what comes of images made alike, None where they are not aligned more exactly.
+
+    Unless they show that nothing narrower than what is known too little may be chosen.
+    """
     options, asked = job.options, replace(job.options, model=searched)
     by_edges = estimate.representation == "orientation"
     best: tuple[Pyramids, Estimate, Appearance] | None = None
@@ -128,9 +132,18 @@ def _judged_alike(
         return None
     alike, refined, looks = best
     judged = yield from assessed(alike, refined, options, job.initial, searched)
-    if not judged.result.aligned:
+    if not judged.result.aligned and not _contradicts(judged):
         return None
     return _of_images_as_they_are(judged, pyramids, looks)
+
+
+def _contradicts(judged: Judged) -> bool:
+    """Tell whether a place is sure, but not how exactly, that contradicts all narrower models.
+
+    Of images as they are, which are known less, none would be contradicted.
+    """
+    evidence = judged.evidence
+    return judged.result.placed and evidence is not None and is_inexact(evidence)
 
 
 def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions) -> bool:
