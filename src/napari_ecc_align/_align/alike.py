@@ -43,10 +43,22 @@ def assessed_alike(
     judged with images made alike, if that makes it clearly more exact.
     """
     asked = pyramids, estimate, job.options, job.initial, searched
-    if not estimate.converged:
-        settled = yield from _settled(pyramids, estimate, replace(job.options, model=searched))
-        alike = settled and (yield from _judged_alike(job, pyramids, settled, searched))
-        return alike or (yield from assessed(*asked))
+    judged = (
+        (yield from _assessed_settled(job, pyramids, estimate, searched))
+        if estimate.converged
+        else None
+    )
+    if judged is not None and (judged.result.aligned or judged.result.placed):
+        return judged
+    stiffer = yield from _stiffer(pyramids, estimate, replace(job.options, model=searched))
+    alike = stiffer and (yield from _judged_alike(job, pyramids, stiffer, searched))
+    return alike or judged or (yield from assessed(*asked))
+
+
+def _assessed_settled(
+    job: Job, pyramids: Pyramids, estimate: Estimate, searched: MotionModel
+) -> InSteps[Judged]:
+    asked = pyramids, estimate, job.options, job.initial, searched
     if estimate.representation != "orientation":
         as_it_is = (yield from assessed(*asked)) if _bends(estimate, searched) else None
         # Where the place is sure and the motion bends, no light or blur hides a better one.
@@ -67,16 +79,17 @@ def assessed_alike(
     return replace(edges, result=result, estimate=alike.estimate)
 
 
-def _settled(
+def _stiffer(
     pyramids: Pyramids, estimate: Estimate, options: SearchOptions
 ) -> InSteps[Estimate | None]:
-    """Return what a stiffer model settles on from where an estimate lies that has not settled.
+    """Return what a stiffer model settles on from where an estimate lies, None if nothing.
 
     What is free follows uneven light until hardly anything is seen of both; what is stiff cannot.
-    How exactly the freer one is known there, nobody knows.
+    How exactly it is known is left to the estimate, if that has settled.
     """
     asked_for = MOTION_MODELS.index(options.freest)
-    if not _is_comparable(pyramids, estimate):
+    by_values = options.representation in ("auto", "intensity")
+    if not (by_values and _is_comparable(pyramids, estimate)):
         return None
     begun = replace(estimate, converged=True, representation="intensity")
     middle = frame_of(pyramids.reference[0].shape).centre
@@ -86,7 +99,8 @@ def _settled(
             pyramids.reference, pyramids.moving, replace(options, model=model), begun, start
         )
         if found.converged:
-            return replace(found, corner_uncertainty=inf)
+            known = estimate.corner_uncertainty if estimate.converged else inf
+            return replace(found, corner_uncertainty=known)
     return None
 
 
@@ -160,7 +174,7 @@ def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions)
 
 
 def _is_comparable(pyramids: Pyramids, estimate: Estimate) -> bool:
-    """Tell whether it can be seen how the pixels of two images differ where an estimate lays them."""
+    """Tell whether it can be seen how pixels differ where an estimate lays two images."""
     if estimate.representation == "gradient":
         return False
     # What is read where it is looked at has pixels enough.

@@ -26,7 +26,7 @@ from .detail import (
 from .limits import KNOWN_TO, LEAST_LIKE, LEAST_PART, MINOR, MOST_RIVALS, SAME_PLACE, least_like
 from .residual_pattern import SIGMAS
 from .rival import Rival
-from .second_motion import in_parts
+from .second_motion import PARTS, in_parts
 
 
 @dataclass(frozen=True)
@@ -235,17 +235,16 @@ def _scatter(first: Floats, second: Floats) -> float:
     Where light saturates in one of them, a bright thing has lost one of its sides: a few parts
     lie elsewhere, and not the whole.
     """
-    slopes, bends = [], []
+    slopes, bends = np.zeros((2, 2, PARTS, PARTS))
     for axis in (0, 1):
         own, other = np.gradient(first, axis=axis), np.gradient(second, axis=axis)
-        # Half of both, of what lies right nothing is left in any part.
+        # Half of both: of what lies right nothing is left in any part.
         terms = (second * own - first * other) / 2, own * other
-        for told, term in zip((slopes, bends), terms, strict=True):
-            plane = floats(term if term.ndim == 2 else term.sum(axis=2))
-            told.append(in_parts(plane).astype(np.float64))
-    bend = np.maximum(np.sum(bends, axis=(1, 2)), 1e-12)[:, None, None]
-    offset = np.sum(slopes, axis=(1, 2))[:, None, None] / bend
-    left = (np.array(slopes) - np.array(bends) * offset) / bend
+        slope, bend = (floats(term if term.ndim == 2 else term.sum(axis=2)) for term in terms)
+        slopes[axis], bends[axis] = in_parts(slope), in_parts(bend)
+    whole = np.maximum(bends.sum(axis=(1, 2), keepdims=True), 1e-12)
+    offset = slopes.sum(axis=(1, 2), keepdims=True) / whole
+    left = (slopes - bends * offset) / whole
     along = (left * offset).sum(axis=0) / max(float(np.linalg.norm(offset)), 1e-12)
     return float(np.sqrt((along**2).sum()))
 
