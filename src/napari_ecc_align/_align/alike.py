@@ -48,7 +48,7 @@ def assessed_alike(
         if estimate.converged
         else None
     )
-    if judged is not None and (judged.result.aligned or judged.result.placed):
+    if judged is not None and (judged.result.verdict != "doubtful" or judged.result.placed):
         return judged
     stiffer = yield from _stiffer(pyramids, estimate, replace(job.options, model=searched))
     alike = stiffer and (yield from _judged_alike(job, pyramids, stiffer, searched))
