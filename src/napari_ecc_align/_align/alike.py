@@ -135,7 +135,7 @@ def _judged_alike(
         if looks is None or not looks.differs:
             break
         # What is known well, or by edges, is not known better for light or blur.
-        known = reached.corner_uncertainty <= _INEXACT and options.model != "auto"
+        known = reached.corner_uncertainty <= _INEXACT and not _asks_for_all(reached, options)
         if (by_edges and not looks.retoned) or (known and not looks.is_learned):
             break
         alike, refined = yield from _refined_alike(pyramids, reached, asked, looks)
@@ -163,7 +163,7 @@ def _contradicts(judged: Judged) -> bool:
 def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions) -> bool:
     """Tell whether it may matter how two images differ in tone and sharpness."""
     enough = _BUT_FOR * options.precision
-    if options.model != "auto" and not _may_be_off(estimate):
+    if not (_asks_for_all(estimate, options) or _may_be_off(estimate)):
         enough = max(enough, _INEXACT)
     if estimate.corner_uncertainty <= enough:
         return False
@@ -181,6 +181,16 @@ def _is_comparable(pyramids: Pyramids, estimate: Estimate) -> bool:
     levels = *pyramids.reference, *pyramids.moving
     lazy = any(isinstance(level.image, OnDemand) for level in levels)
     return not lazy and bool(np.isfinite(estimate.matrix).all())
+
+
+def _asks_for_all(estimate: Estimate, options: SearchOptions) -> bool:
+    """Tell whether what is known well is worth being known better.
+
+    Where a model is chosen; and where tiles disagree by more than noise: what makes them, such as
+    light from one side, moves them together as well, by several times as much as they scatter.
+    """
+    refined = estimate.refined
+    return options.model == "auto" or (refined is not None and refined.scattered)
 
 
 def _may_be_off(estimate: Estimate) -> bool:
