@@ -13,6 +13,7 @@ from scipy import ndimage
 
 import napari_ecc_align._align.alike as alike
 from napari_ecc_align import align
+from napari_ecc_align._transform.matrices import MotionModel
 from napari_ecc_align._verdict.finding import Judged
 from pairs import KnownPair, colour_picture, known_pair, random_transform
 
@@ -201,3 +202,47 @@ def test_values_that_know_less_than_edges_do_are_not_taken(
     result = align(*images)
     assert result.aligned and result.corner_uncertainty < 0.5
     assert "then by values" not in result.reason
+
+
+def test_no_model_is_chosen_that_images_made_alike_contradict() -> None:
+    shape = (400, 128)
+    pair = known_pair("rocket", random_transform(2, "homography", shape, size=4.5), shape=shape)
+    blurred = ndimage.gaussian_filter(pair.moving, 2.9)
+    rng = np.random.default_rng(0)
+    images = [image + rng.normal(0, 3.5, shape) for image in (pair.reference, blurred)]
+    result = align(*images, model="auto")
+    # As they are, a similarity that is 1.5 px off seems to suffice.
+    assert result.model == "homography" and result.verdict == "doubtful"
+    assert "the reference blurred by" in result.reason
+    assert pair.error_of(result.transform) < 3 * result.corner_uncertainty
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "model", "side"),
+    # As they are, these fail, and edges lead those to a doubt.
+    [("coffee", 1, "homography", 128), ("rocket", 3, "affine", 160)],
+)
+def test_uneven_light_does_not_lead_what_is_free_astray(
+    name: str, seed: int, model: MotionModel, side: int
+) -> None:
+    truth = random_transform(seed, "affine", (side, side), size=3.0)
+    pair = known_pair(name, truth, shape=(side, side))
+    light = np.linspace(0.05, 1.05, side)
+    lit = 20 + light * 235 * (pair.moving / 255) ** 1.5
+    rng = np.random.default_rng(0)
+    images = (np.rint(rng.normal(image, 2)) for image in (pair.reference, lit))
+    result = align(*images, model=model)
+    assert result.aligned and "the moving image's tones fitted" in result.reason
+    assert pair.error_of(result.transform) < min(0.25, 2 * result.corner_uncertainty)
+
+
+def test_what_scatters_by_more_than_noise_is_made_alike_though_it_is_known_well() -> None:
+    shape = (320, 200)
+    pair = known_pair("camera", random_transform(1, "similarity", shape, size=3.0), shape=shape)
+    result = align(
+        _eight_bit(pair.reference, 0), _eight_bit(_relit(pair.moving), 1), model="similarity"
+    )
+    assert result.aligned and "the moving image's tones fitted" in result.reason
+    # As they are, to 0.036 px, and off by as much.
+    assert pair.error_of(result.transform) < 0.025
+    assert result.corner_uncertainty < 0.02

@@ -109,6 +109,20 @@ def test_the_right_place_outdoes_a_wrong_one(known):
     assert likeness(known.reference, known.moving, off, 1) > 1
 
 
+@pytest.mark.parametrize(("side", "moved", "beyond"), [(60, 1.5, 0), (200, 0.6, 0.6)])
+def test_a_part_that_lies_elsewhere_is_not_the_whole(side, moved, beyond):
+    """Where light saturates in one image, as a bright thing has lost one of its sides there."""
+    rng = np.random.default_rng(3)
+    scene = 400 * ndimage.gaussian_filter(rng.normal(size=(200, 200)), 2)
+    start = (200 - side) // 2
+    part = (slice(start, start + side),) * 2
+    moving = scene.copy()
+    moving[part] = ndimage.shift(scene, (0, moved), order=5, mode="wrap")[part]
+    pair = levels(rng.normal(scene, 1), rng.normal(moving, 1))
+    found = whole_fit(*pair, np.eye(3), inverted=False)
+    assert found.clear_offset == pytest.approx(beyond, abs=0.05)
+
+
 def test_of_many_periods_the_best_one_rivals():
     """The wall between windows shows which, though many others promise as much."""
     rng = np.random.default_rng(7)

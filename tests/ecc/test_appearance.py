@@ -44,6 +44,13 @@ def test_the_blur_between_two_images_is_measured_whichever_is_blurred(sigma: flo
     )
 
 
+def test_blur_is_no_curve_of_tones() -> None:
+    scene = picture("brick")[100:356, 80:400]
+    measured = _measured(_noisy(scene, 0), _noisy(ndimage.gaussian_filter(scene, 2.5), 1))
+    assert measured.tones is None
+    assert measured.blur == pytest.approx(2.5**2, rel=0.08)
+
+
 @pytest.mark.parametrize("noises", [(1, 1), (15, 15), (2, 20), (20, 2)])
 def test_noise_is_no_blur(noises: tuple[float, float]) -> None:
     first, second = (_noisy(_scene(), seed, noise) for seed, noise in enumerate(noises))

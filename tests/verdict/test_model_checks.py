@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.estimate import Estimate
@@ -89,3 +90,20 @@ def test_a_coarser_level_contradicts_what_is_off_and_not_what_is_right(known, py
 
     assert apart(np.eye(3)) == 0
     assert apart(np.array([[1, 0, 0.6], [0, 1, -0.3], [0, 0, 1]])) == pytest.approx(0.67, abs=0.1)
+
+
+@pytest.mark.parametrize("seed", [3, 5])
+def test_a_coarser_level_that_does_not_settle_says_nothing(seed):
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(160, 200))
+    fine = 40 * (noise - ndimage.uniform_filter(noise, 4))
+    # Of what is coarse, the images show nothing that is common to both.
+    images = (
+        fine
+        + rng.normal(0, 2, fine.shape)
+        + 100 * ndimage.gaussian_filter(rng.normal(size=fine.shape), 3)
+        for _ in range(2)
+    )
+    both = Pyramids(*map(image_pyramid, images), None)
+    estimate = Estimate(np.eye(3), False, 1, True, "identity", "intensity", 0.05)
+    assert outcome_of(levels_apart(both, estimate, "homography")) == (0.0, None)

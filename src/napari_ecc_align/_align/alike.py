@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
@@ -14,9 +15,10 @@ from .._ecc.tones import CLEARLY_LESS
 from .._images.pyramid.levels import InSteps
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.windows import OnDemand
-from .._transform.matrices import MotionModel
+from .._transform.matrices import MOTION_MODELS, MotionModel
+from .._transform.models import MODELS, frame_of
 from .._verdict.finding import Judged
-from .._verdict.rules import is_shown
+from .._verdict.rules import is_inexact, is_shown
 from .._verdict.sampling import sampled_ecc
 from .model_choice import assessed
 from .options import Job
@@ -28,6 +30,8 @@ _INEXACT = 0.05
 # which takes all exactness there is.
 _BUT_FOR = 1.1
 _ROUNDS = 3
+# Models from which on a motion is stiff: it has no freedom that uneven light looks like.
+_STIFF = MOTION_MODELS.index("affine")
 
 
 def assessed_alike(
@@ -38,6 +42,22 @@ def assessed_alike(
     Where it is not known well, and the images differ in tone or sharpness, it is refined and
     judged with images made alike, if that makes it clearly more exact.
     """
+    asked = pyramids, estimate, job.options, job.initial, searched
+    judged = (
+        (yield from _assessed_settled(job, pyramids, estimate, searched))
+        if estimate.converged
+        else None
+    )
+    if judged is not None and (judged.result.verdict != "doubtful" or judged.result.placed):
+        return judged
+    stiffer = yield from _stiffer(pyramids, estimate, replace(job.options, model=searched))
+    alike = stiffer and (yield from _judged_alike(job, pyramids, stiffer, searched))
+    return alike or judged or (yield from assessed(*asked))
+
+
+def _assessed_settled(
+    job: Job, pyramids: Pyramids, estimate: Estimate, searched: MotionModel
+) -> InSteps[Judged]:
     asked = pyramids, estimate, job.options, job.initial, searched
     if estimate.representation != "orientation":
         as_it_is = (yield from assessed(*asked)) if _bends(estimate, searched) else None
@@ -60,6 +80,31 @@ def assessed_alike(
     return replace(edges, result=result, estimate=alike.estimate)
 
 
+def _stiffer(
+    pyramids: Pyramids, estimate: Estimate, options: SearchOptions
+) -> InSteps[Estimate | None]:
+    """Return what a stiffer model settles on from where an estimate lies, None if nothing.
+
+    What is free follows uneven light until hardly anything is seen of both; what is stiff cannot.
+    How exactly it is known is left to the estimate, if that has settled.
+    """
+    asked_for = MOTION_MODELS.index(options.freest)
+    by_values = options.representation in ("auto", "intensity")
+    if not (by_values and _is_comparable(pyramids, estimate)):
+        return None
+    begun = replace(estimate, converged=True, representation="intensity")
+    middle = frame_of(pyramids.reference[0].shape).centre
+    for model in reversed(MOTION_MODELS[: min(asked_for, _STIFF)]):
+        start = MODELS[model].project(estimate.matrix, middle)
+        found = yield from refined_from(
+            pyramids.reference, pyramids.moving, replace(options, model=model), begun, start
+        )
+        if found.converged:
+            known = estimate.corner_uncertainty if estimate.converged else inf
+            return replace(found, corner_uncertainty=known)
+    return None
+
+
 def _bends(estimate: Estimate, searched: MotionModel) -> bool:
     """Tell whether tiles lie clearly elsewhere than where a model puts them that may be freer.
 
@@ -71,7 +116,10 @@ def _bends(estimate: Estimate, searched: MotionModel) -> bool:
 def _judged_alike(
     job: Job, pyramids: Pyramids, estimate: Estimate, searched: MotionModel
 ) -> InSteps[Judged | None]:
-    """Return what comes of images made alike, None where they are not aligned more exactly."""
+    """Return what comes of images made alike, None where they are not aligned more exactly.
+
+    Unless they show that nothing narrower than what is known too little may be chosen.
+    """
     options = job.options
     by_edges = estimate.representation == "orientation"
     best: tuple[Pyramids, Estimate, Appearance] | None = None
@@ -88,7 +136,7 @@ def _judged_alike(
         if looks is None or not looks.differs:
             break
         # What is known well, or by edges, is not known better for light or blur.
-        known = reached.corner_uncertainty <= _INEXACT and options.model != "auto"
+        known = reached.corner_uncertainty <= _INEXACT and not _asks_for_all(reached, options)
         if (by_edges and not looks.retoned) or (known and not looks.is_learned):
             break
         asked = replace(options, model=searched)
@@ -100,25 +148,51 @@ def _judged_alike(
         return None
     alike, refined, looks = best
     judged = yield from assessed(alike, refined, options, job.initial, searched)
-    if not judged.result.aligned:
+    if not judged.result.aligned and not _contradicts(judged):
         return None
     return _of_images_as_they_are(judged, pyramids, looks)
+
+
+def _contradicts(judged: Judged) -> bool:
+    """Tell whether a place is sure, but not how exactly, that contradicts all narrower models.
+
+    Of images as they are, which are known less, none would be contradicted.
+    """
+    evidence = judged.evidence
+    return judged.result.placed and evidence is not None and is_inexact(evidence)
 
 
 def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions) -> bool:
     """Tell whether it may matter how two images differ in tone and sharpness."""
     enough = _BUT_FOR * options.precision
-    if options.model != "auto" and not _may_be_off(estimate):
+    if not (_asks_for_all(estimate, options) or _may_be_off(estimate)):
         enough = max(enough, _INEXACT)
-    if estimate.corner_uncertainty <= enough or estimate.representation == "gradient":
+    if estimate.corner_uncertainty <= enough:
         return False
     # How two images differ is seen where they lie on each other.
     if not estimate.converged:
+        return False
+    return _is_comparable(pyramids, estimate)
+
+
+def _is_comparable(pyramids: Pyramids, estimate: Estimate) -> bool:
+    """Tell whether it can be seen how pixels differ where an estimate lays two images."""
+    if estimate.representation == "gradient":
         return False
     # What is read where it is looked at has pixels enough.
     levels = *pyramids.reference, *pyramids.moving
     lazy = any(isinstance(level.image, OnDemand) for level in levels)
     return not lazy and bool(np.isfinite(estimate.matrix).all())
+
+
+def _asks_for_all(estimate: Estimate, options: SearchOptions) -> bool:
+    """Tell whether what is known well is worth being known better.
+
+    Where a model is chosen; and where tiles disagree by more than noise: what makes them, such as
+    light from one side, moves them together as well, by several times as much as they scatter.
+    """
+    refined = estimate.refined
+    return options.model == "auto" or (refined is not None and refined.scattered)
 
 
 def _may_be_off(estimate: Estimate) -> bool:

@@ -40,7 +40,16 @@ from .._transform.coordinates import map_points
 from .._transform.models import Array
 from .curves import learned_curve
 from .solved_tiles import chosen_tiles
-from .tones import Tones, centred, measured_tones, solved, thinned, within_reference
+from .tones import (
+    CLEARLY_LESS,
+    Tones,
+    centred,
+    left_by,
+    measured_tones,
+    solved,
+    thinned,
+    within_reference,
+)
 
 # So many tiles tell how two images differ; fewer than the last nothing that could be trusted.
 _TILES, _LEAST_TILES = 32, 4
@@ -121,21 +130,51 @@ def measured_appearance(
         return None
     own, other, origins = own[seen], other[seen], origins[seen]
     place = within_reference(_pixels_of(origins, size), reference[0].shape)
-    blur, tones = _blur(own, other), measured_tones(own, other, place)
-    if tones is None and blur:
-        # What blur leaves may be so much that light and tones are a small part of it.
-        alike = _with_blur(own, max(blur, 0.0)), _with_blur(other, max(-blur, 0.0))
-        tones = measured_tones(*alike, place)
+    looks = _looks(own, other, place)
     if two_kinds:
         sharp = _sharp_tiles(reference[0], origins, size, np.eye(3))
         there = _sharp_tiles(moving[0], origins, size, matrix)
-        taken = there if tones is None else tones.of(there, thinned(place))
+        taken = there if looks.tones is None else looks.tones.of(there, thinned(place))
         curve = learned_curve(sharp, there, taken)
         if curve is not None:
             return Appearance(0.0, *curve)
+    return looks
+
+
+def _looks(own: Floats, other: Floats, place: Array) -> Appearance:
+    """Return the blur between two stacks of tiles at places, with light and tones if those matter.
+
+    Either one looks like some of the other: what is blurred has lost its brightest and darkest
+    values, which a curve gives back in part. So tones are what is left of tiles as blurred as each
+    other; those of tiles as they are have to leave clearly less than blur alone does.
+    """
+    blurred = Appearance(_blur(own, other), None)
+    tones = _tones_beside(blurred.blur, own, other, place)
     if tones is not None:
+        # What they do to the images looks like blur as well.
         blur = _blur(own, tones.of(other, place))
-    return Appearance(blur, tones)
+        again = _tones_beside(blur, own, other, place) if blur != blurred.blur else None
+        return Appearance(blur, again or tones)
+    tones = measured_tones(own, other, place) if blurred.blur else None
+    if tones is None:
+        return blurred
+    retoned = Appearance(_blur(own, tones.of(other, place)), tones)
+    left, without = (_left(own, other, looks, place) for looks in (retoned, blurred))
+    return retoned if left < CLEARLY_LESS * without else blurred
+
+
+def _tones_beside(blur: float, own: Floats, other: Floats, place: Array) -> Tones | None:
+    alike = _with_blur(own, max(blur, 0.0)), _with_blur(other, max(-blur, 0.0))
+    return measured_tones(*alike, place)
+
+
+def _left(own: Floats, other: Floats, looks: Appearance, place: Array) -> float:
+    """Return which share of tiles is left once they are made alike, away from their borders."""
+    taken = other if looks.tones is None else looks.tones.of(other, place)
+    first, second = _with_blur(own, max(looks.blur, 0.0)), _with_blur(taken, max(-looks.blur, 0.0))
+    ring = own.shape[1] // 4
+    first, second = (floats(tiles[:, ring:-ring, ring:-ring]) for tiles in (first, second))
+    return left_by(first, second) / max(float((centred(first) ** 2).sum()), 1e-12)
 
 
 def _sharp_tiles(level: Level, origins: Array, size: int, matrix: Array) -> Floats:

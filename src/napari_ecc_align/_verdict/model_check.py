@@ -92,7 +92,8 @@ def levels_apart(
 
     At the corners of the frame, or of the hull of what both show. A raster, or something faint
     that moves otherwise but has the same spacing, pulls all tiles alike, so that their scatter
-    does not tell; but not all levels alike. 0 where the estimate is of the coarsest.
+    does not tell; but not all levels alike. 0 where the estimate is of the coarsest, or the coarse
+    one does not settle.
     """
     reference = pyramids.reference
     next_one = (estimate.refined.level if estimate.refined else 0) + 1
@@ -106,6 +107,9 @@ def levels_apart(
         whole_pixels=min(SECOND_PIXELS, reference[next_one].size),
     )
     found = yield from refiner.polished(estimate.matrix)
+    if not found.solution.converged:
+        # Wherever a free motion has got to that hardly anything holds, no detail lies there.
+        return 0.0, None
     shift, sigma = _moved(pyramids, estimate, found, hull)
     return beyond(shift, float(np.hypot(sigma, found.bias))), found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from math import inf
 from typing import Any
 
@@ -28,6 +28,7 @@ from .detail import (
 from .limits import KNOWN_TO, LEAST_LIKE, LEAST_PART, MINOR, MOST_RIVALS, SAME_PLACE, least_like
 from .residual_pattern import SIGMAS
 from .rival import Rival
+from .second_motion import PARTS, in_parts
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class WholeFit:
 
     @cached_property
     def sigma(self) -> float:
-        """One sigma of the offset, by what the correlation differs at opposite displacements."""
+        """One sigma of the offset, by opposite displacements or what parts of the images say."""
         return self.doubt()
 
     @property
@@ -94,7 +95,11 @@ def whole_fit(
     )
     joint, shared = (correlated(a, b) for a, b in zip(fixed, other, strict=True))
     factor = 2.0**reference.index
-    offset, doubt = factor * _offset(joint), partial(_offset_sigma, joint, factor)
+    offset = factor * _offset(joint)
+
+    def doubt() -> float:
+        return factor * _offset_sigma(joint, fixed[0], other[0])
+
     surface = floats(joint / np.maximum(shared, 1e-6))
     surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
     # What does not correlate here does not correlate.
@@ -226,8 +231,11 @@ def _offset(joint: Floats) -> float:
     return float(np.hypot(*(slopes / bends)))
 
 
-def _offset_sigma(joint: Floats, factor: float) -> float:
-    """Return one sigma of that: of two images that lie right, it is even but for noise."""
+def _offset_sigma(joint: Floats, first: Floats, second: Floats) -> float:
+    """Return one sigma of that: of two images that lie right, it is even but for noise.
+
+    Of what that does not explain, parts of both are asked.
+    """
     bends = _bends(joint)
     if not (bends > 0).all():
         return inf
@@ -235,13 +243,34 @@ def _offset_sigma(joint: Floats, factor: float) -> float:
     half = np.arange(len(joint) // 2 + 1)
     opposite = np.roll(joint[-half][:, ::-1], 1, 1)
     deviation = typical(floats(joint[: len(half)] - opposite)) / 2
-    return factor * deviation / float(bends.min())
+    sigma = deviation / float(bends.min())
+    return max(sigma, _scatter(first, second)) if _offset(joint) > SIGMAS * sigma else sigma
 
 
 def _bends(joint: Floats) -> Floats:
     """Return how strongly a circular correlation bends at its first entry, by x and y."""
     beside = np.array([joint[0, 1] + joint[0, -1], joint[1, 0] + joint[-1, 0]])
     return floats(2 * joint[0, 0] - beside)
+
+
+def _scatter(first: Floats, second: Floats) -> float:
+    """Return one sigma of how far from each other two images fit best, by what parts say of it.
+
+    Where light saturates in one of them, a bright thing has lost one of its sides: a few parts
+    lie elsewhere, and not the whole.
+    """
+    slopes, bends = np.zeros((2, 2, PARTS, PARTS))
+    for axis in (0, 1):
+        own, other = np.gradient(first, axis=axis), np.gradient(second, axis=axis)
+        # Half of both: of what lies right nothing is left in any part.
+        terms = (second * own - first * other) / 2, own * other
+        slope, bend = (floats(term if term.ndim == 2 else term.sum(axis=2)) for term in terms)
+        slopes[axis], bends[axis] = in_parts(slope), in_parts(bend)
+    whole = np.maximum(bends.sum(axis=(1, 2), keepdims=True), 1e-12)
+    offset = slopes.sum(axis=(1, 2), keepdims=True) / whole
+    left = (slopes - bends * offset) / whole
+    along = (left * offset).sum(axis=0) / max(float(np.linalg.norm(offset)), 1e-12)
+    return float(np.sqrt((along**2).sum()))
 
 
 def correlated(a: Floats, b: Floats, least: tuple[int, ...] | None = None) -> Floats:
