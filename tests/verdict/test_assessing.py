@@ -15,7 +15,7 @@ from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._verdict import assess as judging
-from napari_ecc_align._verdict import pair_tiles
+from napari_ecc_align._verdict import first_motion, pair_tiles
 from napari_ecc_align._verdict.assess import assess, judged_steps
 from napari_ecc_align._verdict.laid import Laid
 from napari_ecc_align._verdict.pair_tiles import first_seconded
@@ -263,7 +263,8 @@ def test_what_is_inexact_in_any_case_is_not_compared_with_a_freer_motion(
         freer.append(model)
         yield from ()
 
-    monkeypatch.setattr(judging, "residual_pattern", vague)
+    for module in (judging, first_motion):
+        monkeypatch.setattr(module, "residual_pattern", vague)
     monkeypatch.setattr(judging, "freer_shift", shifted)
     result = assessed(pyramids, np.eye(3), corner_uncertainty=uncertainty)
     assert result.found and result.aligned is asked
