@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._verdict.limits import AGREEMENT_RADIUS
 from napari_ecc_align._verdict.residual_pattern import part_of, residual_pattern
 from napari_ecc_align._verdict.shifted_rival import whole_fit

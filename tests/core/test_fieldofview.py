@@ -5,7 +5,7 @@ from skimage import data
 
 from napari_ecc_align import Transform, align
 from napari_ecc_align._align.field_of_view import field_of_view
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._transform.coordinates import shift
 from pairs import known_pair, picture, random_transform
 

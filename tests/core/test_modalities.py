@@ -11,7 +11,7 @@ from napari_ecc_align import InputError, Transform, align, align_stack, judge
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.refine import Refiner
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._transform.coordinates import corner_error, map_points, shift
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._verdict.residual_pattern import residual_pattern

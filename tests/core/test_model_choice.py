@@ -14,7 +14,7 @@ from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.estimator import estimate_steps
 from napari_ecc_align._ecc.model_choice import Finding, contradicted, is_needed, sufficient
 from napari_ecc_align._ecc.options import SearchOptions
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._transform.models import MODELS
 from pairs import known_pair, random_transform

@@ -9,7 +9,7 @@ from napari_ecc_align import InputError, Transform, align, warp
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.estimator import estimate_steps
 from napari_ecc_align._ecc.options import SearchOptions
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._images.samples import sample
 from pairs import picture
 

@@ -11,7 +11,8 @@ from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc import features
 from napari_ecc_align._ecc.estimator import estimate_steps
 from napari_ecc_align._ecc.options import SearchOptions
-from napari_ecc_align._images.pyramid.levels import image_pyramid, room
+from napari_ecc_align._images.pyramid.halving import image_pyramid
+from napari_ecc_align._images.pyramid.levels import room
 from napari_ecc_align._images.pyramid.representations import whole_representation
 from napari_ecc_align._transform.coordinates import corner_error, map_points
 from napari_ecc_align._transform.models import (

@@ -14,7 +14,7 @@ from napari_ecc_align import InputError, Transform, align, warp
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._images.limits import LIMITS
 from napari_ecc_align._images.pyramid.grids import located, textured_places
-from napari_ecc_align._images.pyramid.levels import base
+from napari_ecc_align._images.pyramid.halving import base
 from napari_ecc_align._images.pyramid.pair import make_pyramids
 from napari_ecc_align._images.pyramid.streaming import gathered, halved_rows
 from napari_ecc_align._images.sources import LazyImage, LoadedImage, checked_source

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_ecc_align._images.pyramid import tile_choice as tiles
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 
 
 @pytest.mark.parametrize("first", [0, 8, 24])

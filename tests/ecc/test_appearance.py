@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.appearance import Appearance, made_alike, measured_appearance
-from napari_ecc_align._images.pyramid.levels import Level, image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
+from napari_ecc_align._images.pyramid.levels import Level
 from pairs import picture
 
 _SHAPE = (256, 320)

@@ -7,7 +7,7 @@ from scipy import ndimage
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.field.estimate import field_steps
 from napari_ecc_align._ecc.field.stage import stages_of
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 
 SHAPE = (120, 240)
 

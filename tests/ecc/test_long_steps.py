@@ -12,7 +12,8 @@ from napari_ecc_align._ecc import mutual_information
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._images.pyramid import levels
-from napari_ecc_align._images.pyramid.levels import Level, image_pyramid, parts
+from napari_ecc_align._images.pyramid.halving import image_pyramid
+from napari_ecc_align._images.pyramid.levels import Level, parts
 from napari_ecc_align._images.pyramid.representations import represent, representation_steps
 from napari_ecc_align._images.pyramid.whole_blocks import used_blocks, whole_reference
 from napari_ecc_align._transform.models import MODELS
@@ -80,7 +81,7 @@ def test_what_is_made_in_parts_is_what_is_made_at_once(
     image, mask = (image.T, mask.T) if upright else (image, mask)
     level = image_pyramid(image, mask)[0]
     planes, valid = represent(level, *level.whole(), representation)
-    monkeypatch.setattr(levels, "_STRIP_PIXELS", 20_000)
+    monkeypatch.setattr(levels, "STRIP_PIXELS", 20_000)
     monkeypatch.setattr("napari_ecc_align._images.pyramid.representations._KEPT_PIXELS", 0)
     steps = representation_steps(level, representation)
     assert len(list(steps)) > 6
@@ -91,7 +92,7 @@ def test_what_is_made_in_parts_is_what_is_made_at_once(
 
 
 def test_parts_cover_each_pixel_once(monkeypatch):
-    monkeypatch.setattr(levels, "_STRIP_PIXELS", 100)
+    monkeypatch.setattr(levels, "STRIP_PIXELS", 100)
     for shape in ((7, 90), (90, 7), (30, 30), (3, 4)):
         times = np.zeros(shape, int)
         for y0, y1, x0, x1 in parts(shape):

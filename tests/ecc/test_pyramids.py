@@ -10,7 +10,7 @@ from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._images.limits import LIMITS
 from napari_ecc_align._images.pyramid import filters, tile_choice
 from napari_ecc_align._images.pyramid.blocks import tile_reference
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._images.pyramid.on_demand import lazy_pyramid
 from napari_ecc_align._images.pyramid.representations import halo
 from napari_ecc_align._images.pyramid.tile_sampler import TileSampler

@@ -23,7 +23,7 @@ from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.quick_check import Agreement, agreement
 from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._ecc.refined import is_lost
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._transform.models import MODELS
 from napari_ecc_align._transform.plausible import SEARCHED, Limits, distortion, is_plausible

@@ -14,7 +14,7 @@ from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._ecc.solver import BlockSolver, without_noise
 from napari_ecc_align._ecc.whole_level import WholeLevelSolver, WholeReference, plane_rows
 from napari_ecc_align._images.pyramid.blocks import tile_reference
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._images.pyramid.tile_sampler import TileSampler
 from napari_ecc_align._images.pyramid.whole_blocks import whole_moving, whole_reference
 from napari_ecc_align._transform.coordinates import corner_error, shift

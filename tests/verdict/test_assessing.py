@@ -12,7 +12,7 @@ from napari_ecc_align import AlignmentResult, Transform
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._ecc.options import SearchOptions
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._verdict import assess as judging
 from napari_ecc_align._verdict import first_motion, pair_tiles

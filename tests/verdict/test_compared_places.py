@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_ecc_align._ecc.estimate import Estimate
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import shift
 from napari_ecc_align._verdict.compared_places import fits_better_here

@@ -15,7 +15,7 @@ from napari_ecc_align._align.options import Job
 from napari_ecc_align._align.pair import _run_pyramid, _run_without_lines
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.options import SearchOptions
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._images.sources import LoadedImage
 from napari_ecc_align._verdict.held_by_lines import held_by_lines, shared_lines, without_lines

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._verdict.line_fields import field_offset
 from pairs import picture
 

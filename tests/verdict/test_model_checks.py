@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.estimate import Estimate
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._verdict.model_check import freer_shift, levels_apart

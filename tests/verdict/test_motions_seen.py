@@ -9,7 +9,7 @@ from builders import make_evidence, make_tiles
 from scipy import ndimage
 
 from napari_ecc_align._ecc.estimate import Estimate
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import corners
 from napari_ecc_align._verdict.assess import _with_what_costs

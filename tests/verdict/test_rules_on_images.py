@@ -9,7 +9,7 @@ from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.refine import Refiner
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.halving import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import shift
 from napari_ecc_align._verdict import rules

@@ -12,7 +12,8 @@ from .._common.opencv import cv2
 from .._images.opacity import flattened
 from .._images.pixels import to_gray
 from .._images.pyramid.filters import LINEAR
-from .._images.pyramid.levels import Floats, Level, floats, image_pyramid, index_below
+from .._images.pyramid.halving import image_pyramid
+from .._images.pyramid.levels import Floats, Level, floats, index_below
 from .._images.sources import checked_source
 from .._transform.coordinates import corners, map_points, scaled
 from .._verdict.limits import LEAST_TILES, WRONG

@@ -24,17 +24,8 @@ import numpy as np
 from .._common.opencv import cv2
 from .._images.pyramid.blocks import tile_values
 from .._images.pyramid.filters import warp
-from .._images.pyramid.levels import (
-    SMALLEST,
-    Bools,
-    Floats,
-    InSteps,
-    Level,
-    floats,
-    made_in_parts,
-    parts,
-    pyramid,
-)
+from .._images.pyramid.halving import SMALLEST, pyramid
+from .._images.pyramid.levels import Bools, Floats, InSteps, Level, floats, made_in_parts, parts
 from .._images.pyramid.tile_sampler import TileSampler
 from .._transform.coordinates import map_points
 from .._transform.models import Array

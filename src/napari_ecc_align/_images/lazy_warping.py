@@ -20,7 +20,7 @@ from .blocks_on_demand import Window, drawn_in_blocks
 from .field_warping import moving_places, resampled_at
 from .filling import Fill, border_pixels, fill_values
 from .interpolation import REACH, Interpolation, as_pixel, shifted_by
-from .pyramid.levels import halved_shape
+from .pyramid.halving import halved_shape
 from .sources import LazyArray, is_lazy
 from .warping import check_shape, warp
 

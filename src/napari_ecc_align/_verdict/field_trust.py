@@ -24,7 +24,8 @@ from .._ecc.field.windows import WINDOW, blurred
 from .._ecc.options import SearchOptions
 from .._images.field_warping import CELL, between_cells, moved_cells
 from .._images.pyramid.filters import gradients
-from .._images.pyramid.levels import Floats, Level, floats, image_pyramid
+from .._images.pyramid.halving import image_pyramid
+from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import scaled
 from .._transform.field import Field

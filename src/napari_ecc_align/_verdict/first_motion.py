@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from .evidence import Evidence
 from .laid import Laid
+from .other_motions import is_minor
 from .pair_tiles import of_no_raster
 from .residual_pattern import ResidualPattern, residual_pattern
-from .rules import is_insufficient, is_minor
+from .rules import is_insufficient
 from .tile_matching import Tiles, without
 
 

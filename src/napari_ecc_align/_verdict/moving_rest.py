@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
-from .._images.pyramid.levels import Floats, floats, image_pyramid
+from .._images.pyramid.halving import image_pyramid
+from .._images.pyramid.levels import Floats, floats
 from .._transform.models import exponents
 from .detail import DETAIL
 from .limits import LEAST_SHARE

@@ -9,7 +9,7 @@ from math import hypot, isnan
 import numpy as np
 
 from .._common.quantiles import middle
-from .chance import ALPHA, ALPHA_DOUBTFUL, p_value, together_elsewhere
+from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
 from .evidence import Evidence, Judgement
 from .limits import (
     CLEAR,
@@ -19,14 +19,12 @@ from .limits import (
     LEAST_PART,
     LIKE,
     MINOR,
-    RIGHT,
     WRONG,
 )
+from .other_motions import is_minor, may_be_camera, why_beside, why_turned, why_two_motions
 from .residual_pattern import where_different
-from .rival import Rival
-from .second_motion import SecondMotion
 from .tile_matching import Tiles
-from .wording import told_of_colours
+from .wording import counted
 
 
 # Before and after each question, which seldom adds anything.
@@ -43,16 +41,16 @@ def judge(evidence: Evidence) -> Judgement:
     if why and evidence.whole.rival.likeness <= 1 and _fits_roughly(evidence):
         return Judgement(
             "doubtful",
-            f"Only {_counted(fine)}, but {wide.agreeing} of {wide.tested} to within "
+            f"Only {counted(fine)}, but {wide.agreeing} of {wide.tested} to within "
             f"{wide.radius:.0f} px: the images are deformed, or differ.",
             placed=p_value(wide, evidence.model) < ALPHA,
         )
     if why:
         return Judgement("failed", why)
-    elsewhere = _why_ambiguous(evidence) or _why_turned(evidence.turned)
+    elsewhere = _why_ambiguous(evidence) or why_turned(evidence.turned)
     bent = _why_insufficient(evidence)
-    two = _why_two_motions(evidence)
-    beside = _why_two_fields(evidence) or _why_held(evidence) or _why_beside(evidence)
+    two = why_two_motions(evidence)
+    beside = why_beside(evidence)
     why = (
         elsewhere
         or bent
@@ -67,10 +65,10 @@ def judge(evidence: Evidence) -> Judgement:
         far = (
             beside and max(evidence.lines, evidence.whole.clear_offset) > evidence.pattern.largest
         )
-        sure = not (elsewhere or far or (two and _may_be_camera(evidence)))
+        sure = not (elsewhere or far or (two and may_be_camera(evidence)))
         placed = bool(bent) and sure and _joint_p_value(evidence) <= ALPHA
         return Judgement("doubtful", why, placed=placed)
-    counted = f"{_counted(fine)}, with ECC {evidence.ecc:.3f}."
+    agreed = f"{counted(fine)}, with ECC {evidence.ecc:.3f}."
     differing = where_different(fine, evidence.shape)
     second = evidence.second
     stays = evidence.still or evidence.stays > LEAST_PART
@@ -78,7 +76,7 @@ def judge(evidence: Evidence) -> Judgement:
         differing.append("Something else that is seen did not move.")
     elif second is not None and second.alone:
         differing.append(f"A part of it lies about {second.distance:.0f} px from there.")
-    said = [counted, *differing, evidence.pattern.sentence]
+    said = [agreed, *differing, evidence.pattern.sentence]
     if _is_inexact(evidence, 1.0):
         said.append(f"Edges place the corners to {_uncertain(evidence)}, no better.")
     elif evidence.frame_uncertainty > LARGEST_UNCERTAINTY:
@@ -140,117 +138,6 @@ def slides(evidence: Evidence) -> bool:
     return fine.share < CLEAR and slid > MINOR and fine.share * (1 - slid) < 0.5
 
 
-def is_minor(second: SecondMotion, ecc: float) -> bool:
-    """Tell whether so little moves otherwise, as shadows do, that the first motion is meant.
-
-    That one explains more than half of what is seen, by its edges and by its brightness.
-    """
-    return second.share < MINOR * second.first and 2 * min(second.first, abs(ecc)) > 1
-
-
-def _why_two_motions(evidence: Evidence) -> str | None:
-    """Say why nobody can know which of two motions is meant, or None if it is clear."""
-    if evidence.still > evidence.fine.agreeing:
-        return (
-            f"{_counted(evidence.fine)}, but {evidence.still} others fit best where they were "
-            "before anything moved."
-        )
-    second, motion, shape = evidence.second, evidence.motion, evidence.shape
-    still = evidence.lies_still(WRONG)
-    # Marks that outshine the rest have most tiles, but not all that is seen. So have hot pixels,
-    # between which tiles show what moved: not, as those of a car that passes, with neighbours.
-    doubted = still and evidence.alike and evidence.fine.share < CLEAR
-    if doubted and abs(evidence.ecc) > LIKE and evidence.fine.share >= LEAST_LIKE:
-        doubted = together_elsewhere(evidence.fine) > 2 * evidence.pattern.displaced
-    if doubted:
-        return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
-    displaced = evidence.pattern.displaced
-    if still and evidence.alike and displaced > LEAST_PART * evidence.fine.tested:
-        return f"What lies still may belong to the camera: {displaced} tiles moved alike."
-    if second is None or second.spread < LEAST_PART:
-        return None
-    if still:
-        return (
-            "What lies still may belong to the camera: something else that is seen moved by "
-            f"about {second.distance:.0f} px."
-        )
-    if second.is_still(motion, shape):
-        return None
-    # Of what is another motion's, such as shadows, two tiles in three are not. What is over most
-    # of it all may be a scene below shadows, unless it has its like and no tile, as what repeats.
-    chance = not second.alone and not evidence.shows_still
-    minor = is_minor(second, evidence.ecc) and (second.spread < 0.5 or chance)
-    apart = minor or not second.is_everywhere
-    if apart and evidence.fine.share >= LEAST_LIKE:
-        return None
-    return (
-        "Two motions are seen: a part of what is seen lies about "
-        f"{second.distance:.0f} px from where the rest puts it."
-    )
-
-
-def _may_be_camera(evidence: Evidence) -> bool:
-    """Tell whether what lies still, of two motions, may be the camera's.
-
-    Not what is seen from afar as well, which dust and hot pixels are not.
-    """
-    still = evidence.lies_still(WRONG)
-    far = evidence.wide.radius > evidence.fine.radius and evidence.wide.share > LEAST_LIKE
-    return evidence.still > evidence.fine.agreeing or (still and not far)
-
-
-def _why_two_fields(evidence: Evidence) -> str | None:
-    if evidence.fields > WRONG:
-        return (
-            f"Every other line of one image is displaced by about {evidence.fields:.0f} px, as "
-            "where it was scanned there and back: it lies on the mean of the two."
-        )
-    return None
-
-
-def _why_held(evidence: Evidence) -> str | None:
-    if not evidence.lines:
-        return None
-    return (
-        "Lines that lie still may belong to the camera: without whole rows or columns, the images "
-        f"fit better {evidence.lines:.1f} px from there."
-    )
-
-
-def _why_beside(evidence: Evidence) -> str | None:
-    """Say if the whole of a coarse level does not lie where fine detail puts it.
-
-    A raster, or another fine pattern that both images have, holds them a period of it off. Where
-    there are two motions, the whole lies between them.
-    """
-    whole, second = evidence.whole, evidence.second
-    between = evidence.shows_still or (
-        second is not None
-        and (
-            not (is_minor(second, evidence.ecc) and second.is_everywhere)
-            or second.is_still(evidence.motion, evidence.shape)
-        )
-    )
-    least = evidence.exactness * LARGEST_UNCERTAINTY
-    # What is no more than that is less beyond doubt.
-    if whole.offset > least and whole.clear_offset > least and not between:
-        return (
-            f"The fine detail fits, but the images as a whole fit better {whole.clear_offset:.1f} "
-            "px from where it puts them."
-        )
-    if evidence.colours_apart > WRONG:
-        return told_of_colours(evidence.colours_apart)
-    if evidence.levels_apart > evidence.exactness * RIGHT and not between:
-        return f"Fine and coarse detail lie {evidence.levels_apart:.1f} px apart."
-    return None
-
-
-def _why_turned(turned: Rival) -> str | None:
-    if turned.is_like(LIKE):
-        return "The images fit almost as well when one is turned or enlarged."
-    return None
-
-
 def _joint_p_value(evidence: Evidence) -> float:
     fine, wide, model = evidence.fine, evidence.wide, evidence.model
     if wide.radius == fine.radius:
@@ -291,15 +178,11 @@ def _why_failed(evidence: Evidence) -> str | None:
         or not _fit_unlike_chance(fine)
     ):
         return (
-            f"Only {_counted(fine)} (ECC {evidence.ecc:z.2f}): the images do not seem to "
+            f"Only {counted(fine)} (ECC {evidence.ecc:z.2f}): the images do not seem to "
             "show one thing, or the alignment is wrong."
         )
     # What the estimator did not believe itself is not worth a look where tiles point elsewhere.
     return None if evidence.believed else _why_elsewhere([evidence.wide, fine])
-
-
-def _counted(tiles: Tiles) -> str:
-    return f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
 
 
 def _fit_unlike_chance(tiles: Tiles) -> bool:
@@ -398,11 +281,11 @@ def _stated(evidence: Evidence) -> float:
 
 def _why_sparse(evidence: Evidence) -> str | None:
     fine, pattern = evidence.fine, evidence.pattern
-    counted = _counted(fine)
+    told = counted(fine)
     if pattern.displaced > MINOR * fine.agreeing:
-        return f"Only {counted}. {pattern.sentence}"
+        return f"Only {told}. {pattern.sentence}"
     if _joint_p_value(evidence) > ALPHA:
-        return f"{counted}, which is too few to be sure."
+        return f"{told}, which is too few to be sure."
     return None
 
 

@@ -6,6 +6,7 @@ import math
 from html import escape
 
 from .._transform.parts import Parts, words_beyond_shift
+from .tile_matching import Tiles
 
 _FORMATS = {
     "x": "{:.2f} px",
@@ -59,3 +60,8 @@ def _give_or_take(sigma: float) -> str:
 def told_of_colours(apart: float) -> str:
     """Say how far (px) a colour lies from where all of them are laid."""
     return f"The colours lie apart, up to {apart:.1f} px from where it puts them."
+
+
+def counted(tiles: Tiles) -> str:
+    """Say how many tiles agree."""
+    return f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"

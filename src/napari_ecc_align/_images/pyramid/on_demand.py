@@ -19,17 +19,8 @@ from numpy.typing import NDArray
 from ..limits import LIMITS
 from .chunks import ChunkedArray, mask_reader
 from .grids import located, textured_places
-from .levels import (
-    Grid,
-    Image,
-    InSteps,
-    Level,
-    base,
-    halved,
-    halved_shape,
-    pyramid,
-    row_strips,
-)
+from .halving import base, halved, halved_shape, pyramid
+from .levels import Grid, Image, InSteps, Level, row_strips
 from .streaming import Rows, gathered, halved_rows
 from .windows import Halved, Resampled, magnified, on_demand_level
 

@@ -14,7 +14,8 @@ from ..opacity import opacity_of_lazy
 from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed
 from ..sources import LazyImage, Source
 from .colours import has_colours
-from .levels import SMALLEST, InSteps, Level, image_pyramid_steps, index_below, row_strips
+from .halving import SMALLEST, image_pyramid_steps
+from .levels import InSteps, Level, index_below, row_strips
 from .on_demand import lazy_pyramid
 
 # Of the largest value of floats, which may differ by rounding; whole numbers differ or do not.

@@ -7,7 +7,8 @@ from collections.abc import Generator, Iterable, Iterator
 import numpy as np
 
 from ..._common.opencv import cv2
-from .levels import Bools, Image, halved_pixels
+from .halving import halved_pixels
+from .levels import Bools, Image
 
 Rows = tuple[Image, Bools | None]
 

@@ -15,17 +15,8 @@ from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
 from .filters import BORDER
-from .levels import (
-    Bools,
-    Floats,
-    Grid,
-    Image,
-    Level,
-    Window,
-    floats,
-    halved_shape,
-    halved_window,
-)
+from .halving import halved_shape, halved_window
+from .levels import Bools, Floats, Grid, Image, Level, Window, floats
 
 # The last windows are kept: a level asks for values and validity one after the other.
 _RECENT = 4
