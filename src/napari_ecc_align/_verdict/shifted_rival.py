@@ -31,6 +31,10 @@ from .rival import Rival
 from .second_motion import PARTS, in_parts
 
 
+def _unknown() -> float:
+    return inf
+
+
 @dataclass(frozen=True)
 class WholeFit:
     """How the whole of two images fits where a motion lays them.
@@ -53,12 +57,16 @@ class WholeFit:
     offset: float = 0.0
     here: float = 0.0
     others: tuple[Rival, ...] = ()
-    doubt: Callable[[], float] = field(default=lambda: inf, repr=False, compare=False)
+    doubt: Callable[[], float] = field(default=_unknown, repr=False, compare=False)
 
     @cached_property
     def sigma(self) -> float:
         """One sigma of the offset, by opposite displacements or what parts of the images say."""
         return self.doubt()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process has no images to ask.
+        return {**self.__dict__, "sigma": self.sigma, "doubt": _unknown}
 
     @property
     def clear_offset(self) -> float:
