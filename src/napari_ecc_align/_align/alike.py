@@ -10,6 +10,7 @@ import numpy as np
 from .._ecc.appearance import Appearance, made_alike, measured_appearance
 from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
+from .._ecc.refine import Refiner
 from .._ecc.refined_from import refined_from
 from .._ecc.tones import CLEARLY_LESS
 from .._images.pyramid.levels import InSteps
@@ -17,7 +18,10 @@ from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.windows import OnDemand
 from .._transform.matrices import MOTION_MODELS, MotionModel
 from .._transform.models import MODELS, frame_of
+from .._verdict.chance import ALPHA, p_value
 from .._verdict.finding import Judged
+from .._verdict.limits import MINOR
+from .._verdict.pair_tiles import first_tiles
 from .._verdict.rules import is_inexact, is_shown
 from .._verdict.sampling import sampled_ecc
 from .model_choice import assessed
@@ -95,14 +99,30 @@ def _stiffer(
     begun = replace(estimate, converged=True, representation="intensity")
     middle = frame_of(pyramids.reference[0].shape).centre
     for model in reversed(MOTION_MODELS[: min(asked_for, _STIFF)]):
+        stiff = replace(options, model=model)
         start = MODELS[model].project(estimate.matrix, middle)
+        refiner = Refiner(pyramids.reference, pyramids.moving, stiff)
+        coarse = yield from refiner.polished(start, patient=False)
+        there = replace(begun, matrix=coarse.matrix, inverted=coarse.solution.gain < 0)
+        # Of what lies elsewhere, nothing is learned, and the rest takes long.
+        if not (coarse.solution.converged and _fits(pyramids, there)):
+            continue
         found = yield from refined_from(
-            pyramids.reference, pyramids.moving, replace(options, model=model), begun, start
+            pyramids.reference, pyramids.moving, stiff, begun, coarse.matrix
         )
         if found.converged:
             known = estimate.corner_uncertainty if estimate.converged else inf
             return replace(found, corner_uncertainty=known)
     return None
+
+
+def _fits(pyramids: Pyramids, estimate: Estimate) -> bool:
+    """Tell whether a good part of the tiles fits where an estimate lays two images, not by chance.
+
+    As light hides detail, that need not be most of them.
+    """
+    tiles = first_tiles(pyramids, estimate)[1]
+    return tiles.share > MINOR and p_value(tiles, None) <= ALPHA
 
 
 def _bends(estimate: Estimate, searched: MotionModel) -> bool:
