@@ -215,17 +215,6 @@ def test_tiles_are_told_by_how_well_they_land():
     assert found.tolist() == [1, 0.5, 0]
 
 
-@pytest.mark.parametrize("rounded", [-1e-8, 1e-8])
-def test_rounding_decides_nothing_of_how_tiles_land(rounded):
-    moving = image_pyramid(camera())[0]
-    size, ring, width = 40, halo() + filters.BORDER + 1, moving.shape[1]
-    most = width - ring - size
-    origins = np.array([[most, 100], [most + size / 2, 100.0]])
-    moved = np.array([[1, 0, rounded], [0, 1, 0], [0, 0, 1.0]])
-    for matrix in (np.eye(3), moved):
-        assert tile_choice.overlap(origins, size, matrix, moving).tolist() == [1, 0.5]
-
-
 @pytest.mark.parametrize("wide", [True, False])
 def test_a_level_longer_than_opencv_addresses_is_warped_as_its_parts_are(wide):
     image = np.random.default_rng(0).normal(size=(6, 33_000)).astype(np.float32)

@@ -64,7 +64,7 @@ def sufficient(
     >>> from skimage import data
     >>> from napari_ecc_align._common.steps import outcome_of
     >>> from napari_ecc_align._ecc.estimator import estimate_steps
-    >>> from napari_ecc_align._images.pyramid.levels import image_pyramid
+    >>> from napari_ecc_align._images.pyramid.halving import image_pyramid
     >>> camera, options = data.camera(), SearchOptions("homography")
     >>> pair = image_pyramid(camera[100:300, 100:350]), image_pyramid(camera[97:297, 105:355])
     >>> freest = Finding("homography", outcome_of(estimate_steps(*pair, options)))

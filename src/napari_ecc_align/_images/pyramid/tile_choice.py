@@ -23,8 +23,6 @@ _WEAKEST, _STRONG = 0.02, 0.9
 _LEAST_DETAIL, _EMPTY, _ABOVE_EMPTY, _ROUND = 0.02, 0.1, 6.0, 0.1
 # A tile needs so much of its area unmasked.
 _MIN_VALID = 0.6
-# px: what an estimate is rounded by decides nothing of where a tile lands.
-_ROUNDED = 1e-3
 # The image is divided into so many cells along its longer side; tiles are dealt out cell by cell.
 _CELLS = 6
 # Of a level of at most so many pixels what tiles are chosen by is kept.
@@ -150,12 +148,12 @@ def overlap(
     ring = halo(representation) + BORDER + 1
     h, w = moving.shape
     (x, y), around = _mapped(origins, size, matrix)
-    right, down = (w - 1) / 2 - ring + _ROUNDED, (h - 1) / 2 - ring + _ROUNDED
-    across, along = np.abs(x - (w - 1) / 2), np.abs(y - (h - 1) / 2)
-    whole = (across + around[0] <= right) & (along + around[1] <= down)
-    central = (across <= right + 0.5) & (along <= down + 0.5)
+    whole = (np.abs(x - (w - 1) / 2) + around[0] <= (w - 1) / 2 - ring) & (
+        np.abs(y - (h - 1) / 2) + around[1] <= (h - 1) / 2 - ring
+    )
+    x, y = np.rint(x).astype(int), np.rint(y).astype(int)
+    central = (x >= ring) & (x < w - ring) & (y >= ring) & (y < h - ring)
     if moving.valid is not None:
-        x, y = np.rint(x).astype(int), np.rint(y).astype(int)
         central &= moving.valid[np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)]
     return np.where(central, np.where(whole, 1.0, 0.5), 0.0)
 
