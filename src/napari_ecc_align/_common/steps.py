@@ -38,17 +38,13 @@ def outcome_of(
     2
     'done'
     """
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                outcome: Outcome = stop.value
-                return outcome
-            if tell is not None:
-                tell(step)
-    finally:
-        steps.close()
+    told = steps if tell is None else retold(steps, tell)
+    while True:
+        try:
+            next(told)
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+            return outcome
 
 
 def retold(
