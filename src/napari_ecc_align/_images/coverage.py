@@ -42,14 +42,7 @@ def overlap(
         if plain and np.array_equal(transform.matrix[2], [0, 0, 1]):
             return _covered_pixels(transform.matrix, check_shape(output_shape), moving_shape)
         moving_valid = np.ones(moving_shape[:2], bool)
-    covered: NDArray[np.uint8] = warp(
-        moving_valid.view(np.uint8) * np.uint8(255),
-        transform,
-        output_shape=output_shape,
-        interpolation="linear",
-        fill=0,
-    )
-    return covered >= 254
+    return _laid(moving_valid, transform, output_shape) >= 254
 
 
 def touched(
@@ -66,14 +59,21 @@ def touched(
     output_shape : tuple of int
         Shape (height, width, ...) of the reference.
     """
-    part: NDArray[np.uint8] = warp(
-        missing.view(np.uint8) * np.uint8(255),
+    return _laid(missing, transform, output_shape) > 1
+
+
+def _laid(
+    chosen: NDArray[np.bool_], transform: Transform | Field, output_shape: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """Return how much of reference pixels is of chosen moving pixels, 255 where all of it is."""
+    shares: NDArray[np.uint8] = warp(
+        chosen.view(np.uint8) * np.uint8(255),
         transform,
         output_shape=output_shape,
         interpolation="linear",
         fill=0,
     )
-    return part > 1
+    return shares
 
 
 def within_image(places: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
