@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, overload
 
 from numpy.typing import ArrayLike
 
-from .._common.once import changed
 from .._ecc.options import DEFAULTS, Compared, Engine, ModelChoice, SearchOptions
 from .._images.named_axes import one_plane
 from .._images.sources import ImageLike, LazyArray
@@ -185,5 +185,5 @@ def align(
     if bending:
         return smooth_result(job, stiffness, progress, cancel)
     if progress is None and cancel is None:
-        job = changed(job, watching=False)
+        job = replace(job, watching=False)
     return result_of(job, job_steps(job), progress, cancel)

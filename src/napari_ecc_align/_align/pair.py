@@ -10,7 +10,6 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._common.once import changed
 from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
@@ -99,7 +98,7 @@ def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     result = yield from _followed(job)
     if result is None or not result.aligned:
         result = yield from aligned_either_way(job, _as_they_are, _nearby)
-    return changed(result, seconds=time.perf_counter() - began)
+    return replace(result, seconds=time.perf_counter() - began)
 
 
 def _followed(job: Job) -> Generator[Progress, None, AlignmentResult | None]:
@@ -304,7 +303,7 @@ def _searched(
     if job.follower is not None and not nearby:
         job.follower.keep(pyramids, job.options, judged, results)
     # Whichever is believed most: all guesses took their time.
-    return [changed(result, timings=estimate.timings) for result in results]
+    return [replace(result, timings=estimate.timings) for result in results]
 
 
 def _best_known(judged: list[Judged], freest: MotionModel) -> list[Judged]:

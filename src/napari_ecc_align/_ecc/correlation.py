@@ -96,16 +96,6 @@ def template_correlations(regions: Floats, templates: Floats) -> Floats:
     return surfaces
 
 
-def centred(surface: Floats) -> Floats:
-    """Return a circular surface with its first entry in the middle, as `numpy.fft.fftshift`."""
-    y, x = surface.shape[0] // 2, surface.shape[1] // 2
-    down, right = surface.shape[0] - y, surface.shape[1] - x
-    out = np.empty_like(surface)
-    out[y:, x:], out[:y, :x] = surface[:down, :right], surface[down:, right:]
-    out[y:, :x], out[:y, x:] = surface[:down, right:], surface[down:, :right]
-    return out
-
-
 def padded(image: Floats, size: tuple[int, int]) -> Floats:
     """Return an image with zeros below and to the right of it, of shape `size`."""
     if image.shape == size:

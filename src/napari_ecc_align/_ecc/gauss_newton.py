@@ -6,11 +6,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from .._common.once import once
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array
@@ -144,7 +144,7 @@ class Step:
     gain: float
     lengthened: bool = True
 
-    @once
+    @cached_property
     def moved(self) -> float:
         """How far the step moves the corners (RMS, px of the level)."""
         moves = self.jacobian @ self.delta
@@ -160,7 +160,7 @@ class Step:
         moved = self.moved
         return self.delta if moved <= limit else self.delta * (limit / moved)
 
-    @once
+    @cached_property
     def uncertainty(self) -> tuple[Array, float]:
         """The covariance of the parameters, and what it means at the corners (px).
 

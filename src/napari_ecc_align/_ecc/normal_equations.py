@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from .._common.once import once
 from .._common.quantiles import middle
 from .._images.pyramid.blocks import Blocks
 from .._images.pyramid.filters import inner_gradients
@@ -260,7 +260,7 @@ class LinearisedBlocks:
         area = moments.area(b, self._degree) * (b**2 / own[0, 0].size)
         return self._restricted(*(sums[:, None, None] * area for sums in (xx, xy, yy)))
 
-    @once
+    @cached_property
     def _inner(self) -> Floats:
         """The gradients, zero at the border, (n, 2, pixels)."""
         inner = self._slopes.copy()
@@ -268,7 +268,7 @@ class LinearisedBlocks:
             inner[:, :, edge] = inner[..., edge] = 0
         return inner.reshape(*inner.shape[:2], -1).transpose(1, 0, 2)
 
-    @once
+    @cached_property
     def _own_gradients(self) -> Array:
         return self._with_gradients(self._slopes.reshape(*self._slopes.shape[:2], -1))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 
 import numpy as np
 
-from .._common.once import changed
 from .._common.steps import retold
 from .._images.pyramid.blocks import Blocks, Sampler, planes_first, tile_reference
 from .._images.pyramid.levels import Bools, InSteps, Level, index_below
@@ -253,7 +253,7 @@ class Refiner:
             )
             coarse = known_as(before, coarse)
         fine = yield from retold(self.fine(coarse, before), lambda _: None)
-        return changed(fine, begun=coarse.uncertainty)
+        return replace(fine, begun=coarse.uncertainty)
 
     def fine(
         self,
@@ -367,11 +367,11 @@ class Refiner:
                 resumed=resumed,
                 rate=foretold.solution.rate if foretold else SLOWEST,
             )
-            result = changed((yield from retold(steps, reached)), tiles=used)
+            result = replace((yield from retold(steps, reached)), tiles=used)
             yield result
             departed = solver.has_departed(self._options.motion.shifts, 2.0**index)
             if departed and used >= min(MANY_TILES, len(choice)):
-                return changed(result, deformed=True)
+                return replace(result, deformed=True)
             excess = result.uncertainty / self._aim(result, used, len(choice))
             if excess < (_KNOWN_TO if foretold else 1):
                 break
@@ -380,10 +380,10 @@ class Refiner:
                 # A few more tell whether it is worth any more.
                 count = min(count, max(MANY_TILES, used))
         if result is None or foretold:
-            return result and changed(result, moves=solver.moves)
+            return result and replace(result, moves=solver.moves)
         if self.representation != "intensity" or not self._final(index):
             return result
-        return changed(result, scattered=solver.scattered, folded=solver.folded)
+        return replace(result, scattered=solver.scattered, folded=solver.folded)
 
     def _add(
         self,

@@ -8,11 +8,10 @@ per block gives all sums of an iteration.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from .._common.once import once
 from .._images.pyramid.blocks import Blocks, Sampler
 from .._images.pyramid.levels import Bools, Floats
 from .._images.pyramid.whole_blocks import interior, used_blocks
@@ -129,7 +128,7 @@ class WholeReference:
                 return self._kept[index]
         return self._linearised(seen)
 
-    @once
+    @cached_property
     def _of_all(self) -> LinearisedLevel:
         return self._linearised(None)
 
@@ -145,7 +144,7 @@ class WholeReference:
             squares[partly] = _squares(self._rows[partly] * shown)
         return LinearisedLevel(self._rows, self._planes, seen, squares)
 
-    @once
+    @cached_property
     def _usual(self) -> tuple[Bools | None, Array]:
         """Pixels that are seen of most blocks, None for all, and sums of products over them."""
         if self.valid is None:

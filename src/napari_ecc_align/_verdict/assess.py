@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.once import changed
 from .._common.steps import outcome_of
 from .._ecc.estimate import Estimate
 from .._ecc.gauss_newton import ALIKE
@@ -151,7 +151,7 @@ def _found_by_tiles(
     evidence = _with_places_compared(laid, evidence)
     yield
     if evidence.by_edges and evidence.lies_still(WRONG):
-        evidence = changed(evidence, alike=looks_alike(laid, fine))
+        evidence = replace(evidence, alike=looks_alike(laid, fine))
     # What a second motion can be is a part of what the first one leaves of a coarse level, too.
     explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not evidence.lies_still()
     if not explained and judge(evidence).verdict != "failed":
@@ -172,7 +172,7 @@ def _found_by_tiles(
                 averaged = coarser if exacter else None
         colours = colours_apart(pyramids, estimate.matrix)
         if apart or colours:
-            evidence = changed(evidence, levels_apart=apart, colours_apart=colours)
+            evidence = replace(evidence, levels_apart=apart, colours_apart=colours)
             judgement = judge(evidence)
     if evidence.by_edges and slides(evidence):
         judgement = judgement.doubted("Edges that so many images have may lie alike by chance.")
@@ -224,7 +224,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         believed=laid.estimate.converged,
     )
     displaced = _displaced(evidence, wide)
-    return changed(evidence, displaced_wide=displaced) if displaced else evidence
+    return replace(evidence, displaced_wide=displaced) if displaced else evidence
 
 
 def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
@@ -238,7 +238,7 @@ def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
     rival = first_seconded(laid, whole, evidence.model)
     if rival is whole.rival:
         return evidence
-    return changed(evidence, whole=changed(whole, rival=rival))
+    return replace(evidence, whole=replace(whole, rival=rival))
 
 
 def _with_tiles_told_apart(laid: Laid, evidence: Evidence) -> Evidence:
@@ -248,7 +248,7 @@ def _with_tiles_told_apart(laid: Laid, evidence: Evidence) -> Evidence:
     wide = fine if same else told_apart(laid, evidence.wide, whole, model)
     if fine is evidence.fine and wide is evidence.wide:
         return evidence
-    return changed(evidence, fine=fine, wide=wide)
+    return replace(evidence, fine=fine, wide=wide)
 
 
 def _displaced(evidence: Evidence, wide: Tiles) -> int:
@@ -285,7 +285,7 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
         # Of two kinds of images, what either shows alone may lie on one side of what both show.
         seen = second.is_still(motion, shape) or is_witnessed(laid, second, evidence.fine.chance)
         second = second if seen else None
-    return _with_pattern(changed(evidence, second=second))
+    return _with_pattern(replace(evidence, second=second))
 
 
 def _is_seen(second: SecondMotion, evidence: Evidence) -> bool:
@@ -298,7 +298,7 @@ def _with_pattern(evidence: Evidence) -> Evidence:
     fine, wide = (of_the_first(evidence, tiles) for tiles in (evidence.fine, evidence.wide))
     if fine is evidence.fine:
         return evidence
-    return changed(
+    return replace(
         evidence,
         pattern=pattern_of(evidence.fine, evidence),
         displaced_wide=_displaced(evidence, wide),
@@ -336,7 +336,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     if not (stays or apart or distance or found):
         # As it is, it has been judged.
         return evidence
-    return changed(
+    return replace(
         evidence, stays=stays, fields=apart, lines=distance, turned=turned, second=second
     )
 
@@ -379,8 +379,8 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> InSteps[tuple[Evidenc
         if sigma <= WRONG:
             break
     if sigma < pattern.freer_sigma:
-        pattern = changed(pattern, corner_shift=moved, corner_sigma=sigma, freer_sigma=sigma)
-        evidence = changed(evidence, pattern=pattern)
+        pattern = replace(pattern, corner_shift=moved, corner_sigma=sigma, freer_sigma=sigma)
+        evidence = replace(evidence, pattern=pattern)
         judgement = judge(evidence)
     return evidence, judgement
 
@@ -396,8 +396,8 @@ def _of_all_tiles(laid: Laid, evidence: Evidence, *, bent: bool = False) -> Evid
     """Ask all tiles for the pattern: the first ones have told whether they agree."""
     few, fine = evidence.fine, all_tiles(laid)
     fine = without(fine, still_tiles(fine, evidence.motion))
-    fine = changed(fine, chance=few.chance, chance_fit=few.chance_fit, rival=few.rival)
-    evidence = changed(
+    fine = replace(fine, chance=few.chance, chance_fit=few.chance_fit, rival=few.rival)
+    evidence = replace(
         evidence,
         fine=fine,
         wide=fine if evidence.wide is few else evidence.wide,

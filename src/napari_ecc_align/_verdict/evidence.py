@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.once import once
 from .._transform.coordinates import UNMOVED, corner_error
 from .._transform.matrices import MotionModel
 from .limits import LARGEST_UNCERTAINTY, LEAST_AGREEING, LIKE, TIMES_BY_EDGES
@@ -118,7 +118,7 @@ class Evidence:
         # What is off is so for each of them.
         return max(self.pattern.contradiction, self.levels_apart, self.colours_apart)
 
-    @once
+    @cached_property
     def _moved(self) -> float:
         """How far (px, RMS) the corners lie from where they were."""
         return corner_error(self.motion, UNMOVED, self.shape)

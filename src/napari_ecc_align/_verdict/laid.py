@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.once import changed
 from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
 
@@ -22,4 +21,4 @@ class Laid:
 
     def at(self, matrix: NDArray[np.float64]) -> Laid:
         """Return them as another matrix, of the same form, lays them."""
-        return Laid(self.pyramids, changed(self.estimate, matrix=matrix), self.inverted)
+        return Laid(self.pyramids, replace(self.estimate, matrix=matrix), self.inverted)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
-from .._ecc.correlation import centred, cross_correlation, spectrum
+from .._ecc.correlation import cross_correlation, spectrum
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
 from .._transform.coordinates import scaled, shift
@@ -111,7 +111,7 @@ def whole_fit(
     surface = floats(joint / np.maximum(shared, 1e-6))
     surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
     # What does not correlate here does not correlate.
-    surface = floats(centred(surface) / max(float(surface[0, 0]), 1e-6))
+    surface = floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
     y, x = _peaks_away(surface)
     here = max(0.0, _correlation_at(fixed, other, 0, 0))
     if not len(y):
@@ -178,7 +178,7 @@ def _surface_beyond(fixed: tuple[Floats, Floats], other: tuple[Floats, Floats]) 
     joint, shared = (correlated(a, b, double) for a, b in zip(fixed, other, strict=True))
     surface = floats(joint / np.maximum(shared, 1e-6))
     surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
-    return floats(centred(surface) / max(float(surface[0, 0]), 1e-6))
+    return floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
 
 
 def _may_fit_beyond(

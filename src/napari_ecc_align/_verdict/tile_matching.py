@@ -6,13 +6,12 @@ places. Where an alignment is right, most tiles fit best where they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.once import changed
 from .._common.quantiles import middle
 from .._ecc.correlation import template_correlations
 from .._images.pyramid import tile_choice as tiles
@@ -129,7 +128,7 @@ class Tiles:
 def without(said: Tiles, others: NDArray[np.bool_]) -> Tiles:
     """Return what tiles say without some of them, shape (tested,)."""
     left = ~others
-    return changed(
+    return replace(
         said,
         tested=int(left.sum()),
         independent=said.independent * int(left.sum()) / len(left) if len(left) else 0.0,

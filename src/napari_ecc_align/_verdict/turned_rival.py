@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._common.steps import outcome_of
-from .._ecc.correlation import centred, cross_correlation, padded, spectrum
+from .._ecc.correlation import cross_correlation, padded, spectrum
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._images.pyramid.levels import Floats, floats
@@ -144,7 +144,7 @@ def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float
         parts *= parts
         power += parts[..., 0]
         power += parts[..., 1]
-    magnitude = centred(floats(cv2.sqrt(cv2.sqrt(power))))
+    magnitude = np.fft.fftshift(floats(cv2.sqrt(cv2.sqrt(power))))
     blurred = cv2.GaussianBlur(magnitude, (0, 0), 0.8)
     x, y, growth = _polar_grid(side)
     polar = cv2.remap(blurred, x, y, cv2.INTER_LINEAR)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..._common.once import once
 from ..pixels import PixelSource
 
 Bools = NDArray[np.bool_]
@@ -88,17 +88,17 @@ class Level:
     own: bool = True
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    @once
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Height and width in px of this level."""
         return self.image.shape[0], self.image.shape[1]
 
-    @once
+    @cached_property
     def size(self) -> int:
         """Number of pixels."""
         return self.shape[0] * self.shape[1]
 
-    @once
+    @cached_property
     def singles(self) -> Floats:
         """All pixels in single precision, as they are."""
         return floats(self.image[:, :])

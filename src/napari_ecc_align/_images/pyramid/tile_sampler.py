@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import repeat
 
 import numpy as np
 
-from ..._common.once import once
 from ..._common.opencv import cv2
 from ..._transform.coordinates import UNMOVED, corners, map_points, shift
 from ..._transform.models import Array
@@ -81,7 +81,7 @@ class TileSampler:
             return out
         return turned(out, matrix, self._origins.mean(axis=0) + (size - 1) / 2)
 
-    @once
+    @cached_property
     def _shifts(self) -> Array:
         """The matrices, (n, 3, 3), that move the first pixel to that of each tile."""
         shifts = np.empty((len(self._origins), 3, 3))
